@@ -1,0 +1,1 @@
+//! Sans-I/O decisions of every client agent.

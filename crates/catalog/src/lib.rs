@@ -1,0 +1,1 @@
+//! Seeded, coherent update catalogues.

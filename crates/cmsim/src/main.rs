@@ -1,0 +1,3 @@
+//! Simulates a Configuration Manager software-updates stack on one machine.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One database type over SQLite for virtual and real time.

@@ -1,0 +1,1 @@
+//! The troubleshooting guide as data, and its judge.

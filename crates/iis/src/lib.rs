@@ -1,0 +1,1 @@
+//! A model of IIS in front of the server roles.

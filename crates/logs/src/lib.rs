@@ -1,0 +1,1 @@
+//! Line formats, strict parsers and disk locations of the product's logs.

@@ -1,0 +1,1 @@
+//! The site database: migrations, MP_* procedures, views.

@@ -1,0 +1,1 @@
+//! Topologies, the world builder and the running site.

@@ -1,0 +1,1 @@
+//! Simulated Windows hosts and the directory they belong to.

@@ -1,0 +1,1 @@
+//! WSUS web services and SUSDB.
