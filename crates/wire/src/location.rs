@@ -1,0 +1,1 @@
+//! WSUSLocationRequest and WSUSLocationReply.

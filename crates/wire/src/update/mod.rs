@@ -1,0 +1,1 @@
+//! Update metadata: fragments and applicability rules.

@@ -1,0 +1,1 @@
+//! MS-WUSP: the Windows Update Services client-server protocol.

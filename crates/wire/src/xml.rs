@@ -1,0 +1,1 @@
+//! The cursor over XML text and the writer, with positions in errors.
