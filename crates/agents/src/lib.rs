@@ -1,1 +1,6 @@
-//! Sans-I/O decisions of every client agent.
+//! Sans-I/O decisions of every client agent of the software-updates stack.
+//!
+//! One module per agent, which is one per log. Agents take [`framework::Input`]s and leave
+//! [`framework::Effect`]s; whoever drives them supplies time, network and disk.
+
+pub mod framework;
