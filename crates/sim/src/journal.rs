@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 use crate::{Clock, SimTime};
 
@@ -123,6 +124,7 @@ pub struct Exchange {
 pub struct Journal {
     clock: Clock,
     inner: Arc<Mutex<Inner>>,
+    grown: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -144,6 +146,7 @@ impl Journal {
         Self {
             clock,
             inner: Arc::default(),
+            grown: Arc::default(),
         }
     }
 
@@ -167,6 +170,18 @@ impl Journal {
             event,
         };
         self.lock().entries.push(entry);
+        self.grown.notify_waiters();
+    }
+
+    /// Waits until the journal has more than `length` entries.
+    pub async fn longer_than(&self, length: usize) {
+        loop {
+            let grown = self.grown.notified();
+            if self.len() > length {
+                return;
+            }
+            grown.await;
+        }
     }
 
     /// Keeps `bytes` once, however often they occur.
@@ -212,6 +227,26 @@ mod tests {
     use crate::TimeZone;
 
     #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_an_entry_is_woken_by_it() {
+        let clock = Clock::virtual_time(SimTime::from_millis(0), TimeZone::utc());
+        let journal = Journal::new(clock.clone());
+        let writer = journal.clone();
+        let writing = async move {
+            clock.wait("test", "its turn", std::time::Duration::from_secs(9)).await;
+            writer.record(
+                &"A".into(),
+                &"B".into(),
+                Event::Note {
+                    name: "test",
+                    text: String::new(),
+                },
+            );
+        };
+        tokio::join!(journal.longer_than(0), writing);
+        assert_eq!(journal.entries()[0].at, SimTime::from_millis(9_000));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn payloads_are_kept_once_and_entries_in_order() {
         let clock = Clock::virtual_time(SimTime::from_millis(0), TimeZone::utc());
         let journal = Journal::new(clock);
@@ -228,6 +263,7 @@ mod tests {
                 },
             );
         }
+        journal.longer_than(1).await;
         let json = serde_json::to_string(&journal.entries()[1]).unwrap();
         assert_eq!(
             json,
