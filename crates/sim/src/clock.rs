@@ -49,14 +49,7 @@ impl Clock {
 
     fn start(epoch: SimTime, zone: TimeZone, rate: f64, virtual_time: bool) -> Self {
         let started = Instant::now();
-        Self(Arc::new(Inner {
-            epoch,
-            started,
-            zone,
-            rate,
-            virtual_time,
-            waits: Waits::default(),
-        }))
+        Self(Arc::new(Inner { epoch, started, zone, rate, virtual_time, waits: Waits::default() }))
     }
 
     /// The current simulated time.
@@ -110,19 +103,11 @@ impl Clock {
     ///
     /// # Errors
     /// [`DeadlineExpired`] if the operation did not end in time; it is dropped then.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where time-outs are made"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where time-outs are made")]
     pub async fn deadline<F: Future>(&self, limit: Duration, operation: F) -> Result<F::Output, DeadlineExpired> {
-        let real = if self.0.virtual_time {
-            limit
-        } else {
-            limit.div_f64(self.0.rate).max(SHORTEST_REAL_DEADLINE.min(limit))
-        };
-        tokio::time::timeout(real, operation)
-            .await
-            .map_err(|_| DeadlineExpired(limit))
+        let real =
+            if self.0.virtual_time { limit } else { limit.div_f64(self.0.rate).max(SHORTEST_REAL_DEADLINE.min(limit)) };
+        tokio::time::timeout(real, operation).await.map_err(|_| DeadlineExpired(limit))
     }
 }
 

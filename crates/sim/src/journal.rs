@@ -143,11 +143,7 @@ impl Journal {
     /// An empty journal that stamps its entries with `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            inner: Arc::default(),
-            grown: Arc::default(),
-        }
+        Self { clock, inner: Arc::default(), grown: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -163,12 +159,7 @@ impl Journal {
     /// Adds an event that happens now.
     pub fn record(&self, host: &Arc<str>, component: &Arc<str>, event: Event) {
         let at = self.clock.now();
-        let entry = Entry {
-            at,
-            host: Arc::clone(host),
-            component: Arc::clone(component),
-            event,
-        };
+        let entry = Entry { at, host: Arc::clone(host), component: Arc::clone(component), event };
         self.lock().entries.push(entry);
         self.grown.notify_waiters();
     }
@@ -233,14 +224,7 @@ mod tests {
         let writer = journal.clone();
         let writing = async move {
             clock.wait("test", "its turn", std::time::Duration::from_secs(9)).await;
-            writer.record(
-                &"A".into(),
-                &"B".into(),
-                Event::Note {
-                    name: "test",
-                    text: String::new(),
-                },
-            );
+            writer.record(&"A".into(), &"B".into(), Event::Note { name: "test", text: String::new() });
         };
         tokio::join!(journal.longer_than(0), writing);
         assert_eq!(journal.entries()[0].at, SimTime::from_millis(9_000));
@@ -254,14 +238,7 @@ mod tests {
         assert_eq!(journal.store(b"body"), journal.store(b"body"));
         assert_ne!(journal.store(b"body"), journal.store(b"other"));
         for text in ["first", "second"] {
-            journal.record(
-                &host,
-                &component,
-                Event::Note {
-                    name: "test",
-                    text: text.to_owned(),
-                },
-            );
+            journal.record(&host, &component, Event::Note { name: "test", text: text.to_owned() });
         }
         journal.longer_than(1).await;
         let json = serde_json::to_string(&journal.entries()[1]).unwrap();

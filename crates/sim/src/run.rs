@@ -37,10 +37,7 @@ impl fmt::Display for Stalled {
 ///
 /// # Panics
 /// If the runtime cannot be built, which needs no resource but memory.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the sentinel is a timer that belongs to no component"
-)]
+#[expect(clippy::disallowed_methods, reason = "the sentinel is a timer that belongs to no component")]
 pub fn run<F, W>(epoch: SimTime, zone: TimeZone, limit: Duration, work: W) -> Result<F::Output, Stalled>
 where
     W: FnOnce(Clock) -> F,
@@ -88,11 +85,6 @@ mod tests {
             std::future::pending::<()>().await;
         })
         .unwrap_err();
-        assert!(
-            stalled
-                .to_string()
-                .contains("CLIENT1 ScanAgent waits for WSUS locations"),
-            "{stalled}"
-        );
+        assert!(stalled.to_string().contains("CLIENT1 ScanAgent waits for WSUS locations"), "{stalled}");
     }
 }

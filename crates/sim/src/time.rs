@@ -85,10 +85,7 @@ impl TimeZone {
     /// # Errors
     /// [`UnknownTimeZone`] if the bundled database has no such name.
     pub fn named(name: &str) -> Result<Self, UnknownTimeZone> {
-        tz::TimeZoneDatabase::bundled()
-            .get(name)
-            .map(Self)
-            .map_err(|_| UnknownTimeZone(name.to_owned()))
+        tz::TimeZoneDatabase::bundled().get(name).map(Self).map_err(|_| UnknownTimeZone(name.to_owned()))
     }
 
     /// Coordinated universal time.

@@ -44,18 +44,8 @@ impl Waits {
         let mut register = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = register.next;
         register.next += 1;
-        register.current.insert(
-            key,
-            Wait {
-                who: who.to_owned(),
-                what: what.to_owned(),
-                until,
-            },
-        );
-        WaitGuard {
-            waits: self.clone(),
-            key,
-        }
+        register.current.insert(key, Wait { who: who.to_owned(), what: what.to_owned(), until });
+        WaitGuard { waits: self.clone(), key }
     }
 
     /// Everybody who waits now, in the order in which they began.
