@@ -4,6 +4,7 @@
 //! it alone. Every codec rejects what breaks its [`limits`] with an error that says where.
 
 pub mod ccm;
+pub mod guid;
 pub mod hresult;
 pub mod limits;
 pub mod location;
