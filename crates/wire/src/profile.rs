@@ -113,6 +113,18 @@ impl Profile {
         }
     }
 
+    /// The same product versions on the server system of that time: what site systems of the profile run on.
+    #[must_use]
+    pub fn on_server(&self) -> Self {
+        let (caption, version, service_pack, sku) = match self.wua {
+            WuaGeneration::Wua76 => ("Microsoft Windows Server 2008 R2 Standard ", [6, 1, 7601, 65536], [1, 0], 7),
+            WuaGeneration::Wua10 => ("Microsoft Windows Server 2022 Standard", [10, 0, 20348, 4297], [0, 0], 7),
+        };
+        let caption = caption.to_owned();
+        let os = OperatingSystem { caption, version, service_pack, product_type: 3, suite_mask: 272, sku, x64: true };
+        Self { os, ..self.clone() }
+    }
+
     /// The profile of that name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
