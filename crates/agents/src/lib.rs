@@ -4,3 +4,12 @@
 //! [`framework::Effect`]s; whoever drives them supplies time, network and disk.
 
 pub mod framework;
+pub mod group_policy;
+pub mod registry_pol;
+pub mod scan_agent;
+pub mod settings;
+pub mod updates_store;
+pub mod wua_handler;
+
+#[cfg(test)]
+mod testing;

@@ -73,14 +73,27 @@ impl<'a> Context<'a> {
     }
 
     /// An ordinary line that shows another component than the log's own (a task of the Policy Agent, for instance).
-    pub fn info_as(&mut self, component: &'static str, evidence: Evidence, source: &'static str, text: impl Into<String>) {
+    pub fn info_as(
+        &mut self,
+        component: &'static str,
+        evidence: Evidence,
+        source: &'static str,
+        text: impl Into<String>,
+    ) {
         let line = self.line(self.agent.log(), component, self.agent.process(), evidence, text.into());
         self.log(LogLine { source, ..line });
     }
 
     /// A line of any log in a column-based format: `component` is the column, `process` decides the process id.
     #[must_use]
-    pub fn line(&self, log: Log, component: &'static str, process: Process, evidence: Evidence, text: String) -> LogLine {
+    pub fn line(
+        &self,
+        log: Log,
+        component: &'static str,
+        process: Process,
+        evidence: Evidence,
+        text: String,
+    ) -> LogLine {
         LogLine {
             log,
             severity: Severity::Info,

@@ -232,7 +232,7 @@ pub struct StateTopic {
 }
 
 /// A message between agents.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     /// To the Scheduler: somebody called `TriggerSchedule`.

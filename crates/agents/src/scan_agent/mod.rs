@@ -1,0 +1,545 @@
+//! Scan Agent: decides that a scan runs, of which source, against which server (ScanAgent.log).
+
+mod failover;
+mod job;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
+use cmsim_wire::hresult::HResult;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use failover::Affinity;
+use failover::{Rules, Verdict};
+use job::{JOBS, NAMESPACE, ScanJob, Stage};
+
+use crate::framework::{
+    Agent, AgentId, Context, Input, Location, Message, ScheduleId, SourceKey, braced, instance, wmi_datetime,
+};
+use crate::settings::{self, SoftwareUpdates, UpdateSourcePolicy};
+
+/// The first scan comes at a random moment within two hours after the policy (docs).
+const FIRST_SCAN_WINDOW_S: u64 = 7200;
+/// How long results satisfy a request that does not force a scan (inferred from the default scan cycle).
+const RESULTS_FRESH_FOR: Duration = Duration::from_secs(24 * 3600);
+/// `CCM_E_UPDATES_SCAN_RETRY_PENDING`: what a requester hears while a failed scan waits for its repetition (docs).
+const SCAN_RETRY_PENDING: HResult = HResult(0x87D0_0631);
+
+/// State ids of topic 501 (docs: state message reference).
+mod scan_state {
+    pub(super) const WAITING_FOR_LOCATION: u32 = 1;
+    pub(super) const RUNNING: u32 = 2;
+    pub(super) const COMPLETED: u32 = 3;
+    pub(super) const PENDING_RETRY: u32 = 4;
+    pub(super) const FAILED: u32 = 5;
+}
+
+/// The agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanAgent {
+    jobs: BTreeMap<Uuid, ScanJob>,
+    affinity: Affinity,
+}
+
+impl Agent for ScanAgent {
+    fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
+        match input {
+            Input::Start => self.start(cx),
+            Input::Message(Message::SettingsChanged { class, key }) => Self::policy_changed(&class, &key, cx),
+            Input::Message(Message::Scheduled(ScheduleId(113))) => self.scan_by_source(true, &[], cx),
+            Input::Message(Message::ScanByUpdateSource { force, sources }) => self.scan_by_source(force, &sources, cx),
+            Input::Message(Message::ScanByUpdates { force, sources }) => self.scan_by_updates(force, &sources, cx),
+            Input::Message(Message::WsusLocations { request, locations }) => self.located(request, &locations, cx),
+            Input::Message(Message::UpdateSourceAdded { job, result }) => self.source_added(job, result, cx),
+            Input::Message(Message::ScanCompleted { job, result }) => self.scan_completed(job, result, cx),
+            Input::Timer(name) => self.timer(&name.0, cx),
+            Input::Message(_) | Input::Http { .. } => {}
+        }
+    }
+}
+
+impl ScanAgent {
+    /// Whether any scan job exists.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// Service start: jobs that were under way begin again; history of sources without policy goes.
+    fn start(&mut self, cx: &mut Context<'_>) {
+        if !SoftwareUpdates::read(cx.machine).received {
+            cx.info(
+                Field,
+                "scantoolpolicy.cpp:152",
+                "Software Updates client configuration policy has not been received, default settings will be used.",
+            );
+        }
+        cx.info(Field, "scanjobmgr.cpp:171", "- -Recovering persisted Scan requests...");
+        cx.info(
+            Field,
+            "cscanagent.cpp:1463",
+            "CScanAgent::CleanDeletedUpdateSources- entered. This will clean any update sources for which policy no longer exists.",
+        );
+        Self::forget_deleted_sources(cx);
+        let persisted = cx.machine.wmi(NAMESPACE, JOBS).unwrap_or_default();
+        let before = std::mem::take(&mut self.jobs);
+        for found in persisted {
+            let (Some(id), Some(source), Some(version)) = (
+                settings::guid(&found, "ScanJobID"),
+                settings::guid(&found, "UpdateSourceID"),
+                settings::number(&found, "ContentVersion"),
+            ) else {
+                continue;
+            };
+            let retries = before.get(&id).map_or(0, |job| job.retries);
+            let job = ScanJob { retries, ..ScanJob::new(id, SourceKey { id: source, version }) };
+            self.request_locations(job, cx);
+        }
+    }
+
+    fn forget_deleted_sources(cx: &mut Context<'_>) {
+        let known: Vec<Uuid> = UpdateSourcePolicy::all(cx.machine).iter().map(|policy| policy.id).collect();
+        if known.is_empty() {
+            return;
+        }
+        for old in cx.machine.wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory").unwrap_or_default() {
+            let id = settings::guid(&old, "UpdateSourceID");
+            if id.is_some_and(|id| !known.contains(&id)) {
+                // A failure here leaves an old row behind, nothing else.
+                let _ = cx.machine.delete_wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory", &old);
+            }
+        }
+    }
+
+    /// Policy for a source arrived or changed. A source never scanned gets its first scan at a random moment.
+    fn policy_changed(class: &str, key: &str, cx: &mut Context<'_>) {
+        cx.info(Docs, "cscanagent.cpp:1204", "Inside CScanAgent::Notify()");
+        if class != "CCM_UpdateSource" {
+            return;
+        }
+        cx.info(
+            Docs,
+            "cscanagent.cpp:1236",
+            "CScanAgent::OnPolicyChange- Policy InstanceModificationEvent notification received",
+        );
+        cx.info(
+            Field,
+            "cscanagent.cpp:1178",
+            format!("*****Policy Change notification received for ToolUniqueID={key}"),
+        );
+        let id: Option<Uuid> = key.parse().ok();
+        if id.is_some_and(|id| Self::last_scan(id, cx).is_none()) {
+            let after = Duration::from_secs(cx.machine.random(FIRST_SCAN_WINDOW_S));
+            cx.timer("first scan", after, "the random moment of the first scan");
+        }
+    }
+
+    /// Scan cycle (schedule 113) and whoever names sources.
+    fn scan_by_source(&mut self, force: bool, wanted: &[Uuid], cx: &mut Context<'_>) {
+        let policies = UpdateSourcePolicy::all(cx.machine);
+        let chosen: Vec<&UpdateSourcePolicy> =
+            policies.iter().filter(|policy| wanted.is_empty() || wanted.contains(&policy.id)).collect();
+        let ids: String = chosen.iter().map(|policy| format!("\n\t\t<ID>{}</ID>", braced(policy.id))).collect();
+        let forced = if force { "TRUE" } else { "FALSE" };
+        cx.info(
+            Docs,
+            "cscanagent.cpp:398",
+            format!(
+                "Message received: '<?xml version='1.0' ?>\n<UpdateSourceMessage MessageType='ScanByUpdateSource'>\n\t\
+                 <ForceScan>{forced}</ForceScan>\n\t<UpdateSourceIDs>{ids}\n\t</UpdateSourceIDs>\n</UpdateSourceMessage>'"
+            ),
+        );
+        if Self::switched_off(cx) {
+            return;
+        }
+        if chosen.is_empty() {
+            cx.info(
+                Inferred,
+                "cscanagent.cpp:431",
+                "CScanAgent::ScanByUpdateSource- No policy available for any update source",
+            );
+            return;
+        }
+        let list = chosen.iter().map(|policy| SourceKey { id: policy.id, version: policy.version }).collect();
+        self.process(force, list, cx);
+    }
+
+    /// A deployment wants results (re-evaluation, schedule 108, or activation).
+    fn scan_by_updates(&mut self, force: bool, wanted: &[SourceKey], cx: &mut Context<'_>) {
+        if Self::switched_off(cx) {
+            return;
+        }
+        let policies = UpdateSourcePolicy::all(cx.machine);
+        let mut list = Vec::new();
+        for source in wanted {
+            let id = braced(source.id);
+            let Some(policy) = policies.iter().find(|policy| policy.id == source.id) else {
+                cx.info(
+                    Inferred,
+                    "cscanagent.cpp:518",
+                    format!("CScanAgent::ScanByUpdates- No policy available for UpdateSourceID={id}"),
+                );
+                continue;
+            };
+            let (has, needs) = (policy.version, source.version);
+            cx.info(
+                Article,
+                "cscanagent.cpp:531",
+                format!("CScanAgent::ScanByUpdates- Policy available for UpdateSourceID={id} ContentVersion={has}"),
+            );
+            if has < needs {
+                cx.warn(
+                    Inferred,
+                    "cscanagent.cpp:538",
+                    format!("CScanAgent::ScanByUpdates- Policy for UpdateSourceID={id} is older than required, Policy-ContentVersion={has}, Required-ContentVersion={needs}"),
+                );
+                continue;
+            }
+            cx.info(
+                Article,
+                "cscanagent.cpp:552",
+                format!("CScanAgent::ScanByUpdates- Added Policy to final ScanRequest List UpdateSourceID={id}, Policy-ContentVersion={has}, Required-ContentVersion={needs}"),
+            );
+            list.push(SourceKey { id: source.id, version: has });
+        }
+        if !list.is_empty() {
+            self.process(force, list, cx);
+        }
+    }
+
+    fn switched_off(cx: &mut Context<'_>) -> bool {
+        let off = !SoftwareUpdates::read(cx.machine).enabled;
+        if off {
+            cx.info(
+                Inferred,
+                "cscanagent.cpp:380",
+                "Software Updates are disabled by client settings, no scan will be done.",
+            );
+        }
+        off
+    }
+
+    /// Turns wishes into jobs, unless results are fresh or a job for the source exists.
+    fn process(&mut self, force: bool, list: Vec<SourceKey>, cx: &mut Context<'_>) {
+        cx.info(Article, "cscanagent.cpp:604", "Inside CScanAgent::ProcessScanRequest()");
+        for source in list {
+            if !force && Self::is_fresh(&source, cx) {
+                cx.info(
+                    Inferred,
+                    "cscanagent.cpp:640",
+                    format!("Sources are current and valid. TTLs are also valid. UpdateSourceID={}", braced(source.id)),
+                );
+                cx.tell(AgentId::UpdatesDeployment, Message::ScanFinished { source: source.id, result: Ok(()) });
+                continue;
+            }
+            cx.info(Article, "scanjobmgr.cpp:312", "CScanJobManager::Scan- entered");
+            if let Some(running) = self.jobs.values_mut().find(|job| job.source.id == source.id) {
+                // The job serves both; a newer version is what it asks for from its next step on.
+                running.source.version = running.source.version.max(source.version);
+                let text = format!(
+                    "{}: CScanJobManager::Scan- Job for this update source already exists, request added to it.",
+                    running.name()
+                );
+                cx.info(Inferred, "scanjobmgr.cpp:334", text);
+                continue;
+            }
+            let job = ScanJob::new(cx.new_guid(), source);
+            cx.info(Article, "scanjob.cpp:96", format!("{}: CScanJob::Initialize- entered", job.name()));
+            cx.info(Article, "scanjob.cpp:163", format!("{}: CScanJob::Scan- entered", job.name()));
+            self.request_locations(job, cx);
+        }
+    }
+
+    fn request_locations(&mut self, mut job: ScanJob, cx: &mut Context<'_>) {
+        let config = SoftwareUpdates::read(cx.machine);
+        job.stage = Stage::Locations;
+        job.request = cx.new_guid();
+        let (name, request) = (job.name(), braced(job.request));
+        cx.info(Article, "scanjob.cpp:402", format!("{name}: CScanJob::RequestLocations- entered"));
+        cx.info(
+            Article,
+            "scanjob.cpp:431",
+            format!(
+                "- - - - - -Requesting WSUS Server Locations from LS for {} version {}",
+                braced(job.source.id),
+                job.source.version
+            ),
+        );
+        cx.info(Article, "scanjob.cpp:446", format!("- - - - - -Location Request ID = {request}"));
+        match cx.machine.put_wmi(NAMESPACE, JOBS, &["ScanJobID"], job.to_wmi(cx)) {
+            Ok(()) => cx.info(
+                Article,
+                "scanagentcache.cpp:118",
+                "CScanAgentCache::PersistInstanceInCache- Persisted Instance CCM_ScanJobInstance",
+            ),
+            Err(code) => cx.error(
+                Inferred,
+                "scanagentcache.cpp:122",
+                format!("CScanAgentCache::PersistInstanceInCache- Failed to persist CCM_ScanJobInstance, Error = {code:#010x}"),
+            ),
+        }
+        cx.info(
+            Article,
+            "scanjob.cpp:463",
+            format!(
+                "{name}: - - - - - -Locations requested for ScanJobID={} (LocationRequestID={request}), will process the scan request once locations are available.",
+                braced(job.id)
+            ),
+        );
+        cx.timer(job.timer("locations"), seconds(config.location_timeout), "an answer to the WSUS location request");
+        cx.tell(
+            AgentId::LocationServices,
+            Message::RequestWsusLocations { request: job.request, source: job.source.clone() },
+        );
+        self.jobs.insert(job.id, job);
+    }
+
+    fn located(&mut self, request: Uuid, locations: &[Location], cx: &mut Context<'_>) {
+        cx.info(
+            Article,
+            "cscanagent.cpp:874",
+            format!("*****WSUSLocationUpdate received for location request guid={}", braced(request)),
+        );
+        let job = self.jobs.values_mut().find(|job| job.request == request && job.stage == Stage::Locations);
+        let Some(job) = job else { return };
+        cx.cancel(job.timer("locations"));
+        let Some(chosen) = self.affinity.choose(locations) else {
+            let (text, id) = (format!("{}: CScanJob::OnLocationUpdate- Received no locations", job.name()), job.id);
+            cx.info(Inferred, "scanjob.cpp:520", text);
+            Self::raise(job, scan_state::WAITING_FOR_LOCATION, None, cx);
+            self.retry_later(id, seconds(SoftwareUpdates::read(cx.machine).scan_retry_delay), cx);
+            return;
+        };
+        cx.info(
+            Article,
+            "scanjob.cpp:534",
+            format!(
+                "{}: CScanJob::OnLocationUpdate- Received Location={}, Version={}",
+                job.name(),
+                chosen.url,
+                chosen.version
+            ),
+        );
+        job.location = Some(chosen.url.clone());
+        job.source.version = job.source.version.max(chosen.version);
+        job.stage = Stage::Source;
+        cx.info(
+            Article,
+            "scanjob.cpp:608",
+            format!(
+                "{}: CScanJob::Execute- Adding UpdateSource={}, ContentType=2, ContentLocation={}, ContentVersion={}",
+                job.name(),
+                braced(job.source.id),
+                chosen.url,
+                job.source.version
+            ),
+        );
+        cx.tell(
+            AgentId::WuaHandler,
+            Message::AddUpdateSource {
+                job: job.id,
+                source: job.source.clone(),
+                content_type: 2,
+                location: chosen.url.clone(),
+            },
+        );
+    }
+
+    fn source_added(&mut self, id: Uuid, result: Result<(), HResult>, cx: &mut Context<'_>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if let Err(code) = result {
+            cx.error(
+                Docs,
+                "scanjob.cpp:634",
+                format!("CScanJob::Execute- Failed at AddUpdateSource, Error = {code:#010x}"),
+            );
+            self.failed(id, code, cx);
+            return;
+        }
+        job.stage = Stage::Scan;
+        Self::raise(job, scan_state::RUNNING, None, cx);
+        cx.info(
+            Article,
+            "scanjob.cpp:671",
+            format!("{}: CScanJob::Execute - successfully requested Scan, ScanType=1", job.name()),
+        );
+        cx.tell(AgentId::WuaHandler, Message::StartScan { job: id, source: job.source.clone() });
+    }
+
+    fn scan_completed(&mut self, id: Uuid, result: Result<(), HResult>, cx: &mut Context<'_>) {
+        cx.info(Field, "cscanagent.cpp:2237", "CScanAgent::ScanComplete- Scan completion received.");
+        let Some(job) = self.jobs.get(&id) else { return };
+        if let Err(code) = result {
+            cx.error(
+                Inferred,
+                "scanjob.cpp:702",
+                format!("{}: CScanJob::OnScanComplete -Scan Failed with Error={code:#010x}", job.name()),
+            );
+            self.failed(id, code, cx);
+            return;
+        }
+        let name = job.name();
+        cx.info(
+            Inferred,
+            "scanjob.cpp:716",
+            format!("{name}: CScanJob::OnScanComplete -Scan completed successfully, ScanType=1"),
+        );
+        Self::raise(job, scan_state::COMPLETED, None, cx);
+        self.affinity.succeeded();
+        self.remember_success(id, cx);
+        cx.info(
+            Inferred,
+            "scanjobmgr.cpp:421",
+            format!("{name}: CScanJobManager::OnScanComplete -ScanJob is completed."),
+        );
+        self.finish(id, Ok(()), cx);
+    }
+
+    /// A step failed: repeat if the code is one of those, otherwise give up.
+    fn failed(&mut self, id: Uuid, code: HResult, cx: &mut Context<'_>) {
+        let config = SoftwareUpdates::read(cx.machine);
+        let policies = UpdateSourcePolicy::all(cx.machine);
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let rules = Rules {
+            listed: policies.iter().any(|policy| policy.id == job.source.id && policy.repeats(code)),
+            delay: seconds(config.scan_retry_delay),
+            boundary_groups: settings::boundary_groups_decide(cx.machine),
+            retries_left: config.max_scan_retries.saturating_sub(job.retries),
+        };
+        match self.affinity.failed(code, cx.now, rules) {
+            Verdict::Retry(after) => {
+                job.retries += 1;
+                Self::raise(job, scan_state::PENDING_RETRY, Some(code), cx);
+                let text = format!(
+                    "{}: CScanJobManager::OnScanComplete- Scan has failed, scan request will be pending for scan retry cycle.",
+                    job.name()
+                );
+                cx.info(Inferred, "scanjobmgr.cpp:436", text);
+                self.retry_later(id, after, cx);
+            }
+            Verdict::GiveUp => {
+                Self::raise(job, scan_state::FAILED, Some(code), cx);
+                self.finish(id, Err(code), cx);
+            }
+        }
+    }
+
+    fn retry_later(&mut self, id: Uuid, after: Duration, cx: &mut Context<'_>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.stage = Stage::Retry;
+        cx.info(
+            Inferred,
+            "scanjob.cpp:766",
+            format!(
+                "{}: CScanJob::ScheduleScanRetry- ScanRetry Timer task successfully scheduled. Will wake up in next {} seconds",
+                job.name(),
+                after.as_secs()
+            ),
+        );
+        cx.timer(job.timer("retry"), after, "the next try of a scan");
+        let source = job.source.id;
+        cx.tell(AgentId::UpdatesDeployment, Message::ScanFinished { source, result: Err(SCAN_RETRY_PENDING) });
+    }
+
+    fn finish(&mut self, id: Uuid, result: Result<(), HResult>, cx: &mut Context<'_>) {
+        let Some(job) = self.jobs.remove(&id) else { return };
+        cx.info(
+            Inferred,
+            "scanjobmgr.cpp:452",
+            format!("{}: CScanJobManager::OnScanComplete - Reporting Scan request complete to clients...", job.name()),
+        );
+        // If WMI refuses, the instance is found and its job begun again at the next start.
+        let _ = cx.machine.delete_wmi(NAMESPACE, JOBS, &instance([("ScanJobID", braced(id).into())]));
+        cx.tell(AgentId::UpdatesDeployment, Message::ScanFinished { source: job.source.id, result });
+    }
+
+    fn timer(&mut self, name: &str, cx: &mut Context<'_>) {
+        let Some((purpose, id)) = name.split_once(' ') else { return };
+        if name == "first scan" {
+            self.scan_by_source(false, &[], cx);
+            return;
+        }
+        let Some(job) = id.parse().ok().and_then(|id: Uuid| self.jobs.get(&id).cloned()) else { return };
+        match (purpose, job.stage) {
+            ("retry", Stage::Retry) => self.request_locations(job, cx),
+            ("locations", Stage::Locations) => {
+                cx.warn(
+                    Inferred,
+                    "scanjob.cpp:497",
+                    format!("{}: CScanJob::OnLocationTimeout- No locations received in time", job.name()),
+                );
+                Self::raise(&job, scan_state::WAITING_FOR_LOCATION, None, cx);
+                let after = seconds(SoftwareUpdates::read(cx.machine).scan_retry_delay);
+                self.retry_later(job.id, after, cx);
+            }
+            _ => {}
+        }
+    }
+
+    fn raise(job: &ScanJob, state: u32, error: Option<HResult>, cx: &mut Context<'_>) {
+        cx.info(
+            Article,
+            "scanjob.cpp:1022",
+            format!(
+                "{}: Raised UpdateSource ({}) state message successfully. StateId = {state}",
+                job.name(),
+                braced(job.source.id)
+            ),
+        );
+        let topic = job.state(state, error.map(HResult::signed));
+        cx.tell(AgentId::StateMessage, Message::RaiseState(vec![topic]));
+    }
+
+    /// Time of the last successful scan of a source and its content version.
+    fn last_scan(id: Uuid, cx: &Context<'_>) -> Option<(jiff::Timestamp, u32)> {
+        let history = cx.machine.wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory").ok()?;
+        let found = history.iter().find(|row| settings::guid(row, "UpdateSourceID") == Some(id))?;
+        let at = settings::text(found, "LastCompletionTime")?;
+        let at = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", at.get(..14)?).ok()?;
+        let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        Some((at, settings::number(found, "UpdateSourceVersion")?))
+    }
+
+    fn is_fresh(source: &SourceKey, cx: &Context<'_>) -> bool {
+        Self::last_scan(source.id, cx).is_some_and(|(at, version)| {
+            let age = Duration::try_from(cx.now.duration_since(at)).unwrap_or_default();
+            version >= source.version && age < RESULTS_FRESH_FOR
+        })
+    }
+
+    /// History and server list as scripts read them. Class names and the properties marked there are public (docs, field).
+    fn remember_success(&self, id: Uuid, cx: &mut Context<'_>) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let history = instance([
+            ("UpdateSourceID", braced(job.source.id).into()),
+            ("LastCompletionTime", wmi_datetime(cx.now).into()),
+            ("UpdateSourceVersion", job.source.version.into()),
+        ]);
+        let path = job.location.clone().unwrap_or_default();
+        let places = instance([
+            ("ScanMethod", "WUA".into()),
+            ("CurrentScanPath", path.clone().into()),
+            ("LastSuccessScanPath", path.into()),
+        ]);
+        for (class, key, row) in
+            [("CCM_ScanUpdateSourceHistory", "UpdateSourceID", history), ("CCM_SUPLocationList", "ScanMethod", places)]
+        {
+            if let Err(code) = cx.machine.put_wmi(NAMESPACE, class, &[key], row) {
+                cx.error(
+                    Inferred,
+                    "scanagentcache.cpp:140",
+                    format!("Failed to persist {class}, Error = {code:#010x}"),
+                );
+            }
+        }
+    }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests;

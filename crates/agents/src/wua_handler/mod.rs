@@ -1,0 +1,329 @@
+//! WUAHandler: sets the update source, has the Windows Update Agent search, reads the result (WUAHandler.log).
+
+mod results;
+mod source;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use cmsim_logs::Evidence::{Article, Docs, Field};
+use cmsim_wire::hresult::HResult;
+use serde::{Deserialize, Serialize};
+use uuid::{Uuid, uuid};
+
+use source::{E_FAIL, GROUP_POLICY_CONFLICT, ResultantPolicy};
+
+use crate::framework::{
+    Agent, AgentId, Context, FoundUpdate, Input, Message, SearchOutcome, SearchRequest, SourceKey, bare, braced,
+};
+use crate::settings::{self, SoftwareUpdates};
+
+/// Service id of a WSUS server in the update agent (field).
+pub const MANAGED_SERVICE: Uuid = uuid!("3da21691-e39d-4da6-8a4b-b43877bcb1b7");
+
+/// The search criteria of a scan (article).
+pub const SEARCH_CRITERIA: &str = "(DeploymentAction=* AND Type='Software') OR (DeploymentAction=* AND Type='Driver')";
+
+/// The wait after which Windows Update is taken to have noticed its policy (article).
+const AGENT_WAIT: Duration = Duration::from_secs(30);
+
+/// A request to set an update source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Adding {
+    job: Uuid,
+    source: SourceKey,
+    content_type: u32,
+    location: String,
+}
+
+/// A request to scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Scanning {
+    job: Uuid,
+    source: SourceKey,
+}
+
+/// What the handler is busy with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Work {
+    #[default]
+    Nothing,
+    /// Waiting for Group Policy's notification.
+    GroupPolicy(Adding),
+    /// Waiting for the update agent to take the policy.
+    Agent(Adding),
+    /// Waiting for the search with this number.
+    Search(Scanning, Uuid),
+}
+
+/// The agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WuaHandler {
+    work: Work,
+    queue: VecDeque<Message>,
+}
+
+impl Agent for WuaHandler {
+    fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
+        match input {
+            // Jobs of the time before are begun again by the Scan Agent.
+            Input::Start => *self = Self::default(),
+            Input::Message(message @ (Message::AddUpdateSource { .. } | Message::StartScan { .. })) => {
+                self.queue.push_back(message);
+                self.next(cx);
+            }
+            Input::Message(Message::PolicyRefreshed) => self.policy_refreshed(cx),
+            Input::Timer(name) => match name.0.as_str() {
+                "group policy" => self.policy_timed_out(cx),
+                "agent" => self.agent_ready(cx),
+                _ => {}
+            },
+            Input::Message(Message::SearchCompleted(outcome)) => self.search_completed(outcome, cx),
+            Input::Message(_) | Input::Http { .. } => {}
+        }
+    }
+}
+
+impl WuaHandler {
+    /// Takes the next request if nothing is under way: one at a time, as the product does.
+    fn next(&mut self, cx: &mut Context<'_>) {
+        while self.work == Work::Nothing {
+            match self.queue.pop_front() {
+                Some(Message::AddUpdateSource { job, source, content_type, location }) => {
+                    self.add_source(Adding { job, source, content_type, location }, cx);
+                }
+                Some(Message::StartScan { job, source }) => self.start_scan(Scanning { job, source }, cx),
+                _ => return,
+            }
+        }
+    }
+
+    fn add_source(&mut self, adding: Adding, cx: &mut Context<'_>) {
+        let id = braced(adding.source.id);
+        cx.info(Article, "sourcemanager.cpp:1232", format!("Its a WSUS Update Source type ({id}), adding it."));
+        match source::known_version(cx.machine, &adding.source) {
+            None => cx.info(Docs, "sourcemanager.cpp:1255", "Its a completely new WSUS Update Source."),
+            Some(version) if version < adding.source.version => cx.info(
+                Article,
+                "sourcemanager.cpp:1290",
+                format!("WSUS update source already exists, it has increased version to {}.", adding.source.version),
+            ),
+            Some(_) => cx.info(
+                Field,
+                "sourcemanager.cpp:1301",
+                "WSUS update source already exists, checking whether correct server is set.",
+            ),
+        }
+        if ResultantPolicy::read(cx.machine).is(&adding.location) {
+            cx.info(
+                Field,
+                "sourcemanager.cpp:973",
+                format!(
+                    "Existing WUA Managed server was already set ({}), skipping Group Policy registration.",
+                    adding.location
+                ),
+            );
+            self.added(&adding, cx);
+            return;
+        }
+        cx.info(
+            Article,
+            "sourcemanager.cpp:992",
+            format!("Enabling WUA Managed server policy to use server: {}", adding.location),
+        );
+        if let Err(code) = source::write_local_policy(cx.machine, &adding.location) {
+            if code == E_FAIL {
+                cx.error(
+                    Field,
+                    "sourcemanager.cpp:1010",
+                    format!("Unable to read existing WUA Group Policy object. Error = {code:#010x}"),
+                );
+            }
+            self.not_added(&adding, code, cx);
+            return;
+        }
+        if cx.machine.place().domain.is_none() {
+            // Nobody above the machine can overrule it, so no refresh is forced.
+            cx.tell(AgentId::WindowsUpdateAgent, Message::UpdatePolicyChanged);
+            self.wait_for_agent(adding, cx);
+            return;
+        }
+        let limit = SoftwareUpdates::read(cx.machine).group_policy_timeout;
+        cx.info(Docs, "sourcemanager.cpp:1023", "Policy refresh forced.");
+        cx.info(
+            Docs,
+            "sourcemanager.cpp:1044",
+            format!("Waiting for {} mins for Group Policy to notify of WUA policy change...", limit / 60),
+        );
+        cx.timer("group policy", Duration::from_secs(u64::from(limit)), "Group Policy to notify of a policy change");
+        cx.tell(AgentId::GroupPolicy, Message::RefreshPolicy);
+        self.work = Work::GroupPolicy(adding);
+    }
+
+    fn policy_refreshed(&mut self, cx: &mut Context<'_>) {
+        if let Work::GroupPolicy(adding) = self.work.clone() {
+            cx.cancel("group policy");
+            self.wait_for_agent(adding, cx);
+        }
+    }
+
+    /// No notification came: the wait ends all the same, the read-back decides.
+    fn policy_timed_out(&mut self, cx: &mut Context<'_>) {
+        if let Work::GroupPolicy(adding) = self.work.clone() {
+            cx.tell(AgentId::WindowsUpdateAgent, Message::UpdatePolicyChanged);
+            self.wait_for_agent(adding, cx);
+        }
+    }
+
+    fn wait_for_agent(&mut self, adding: Adding, cx: &mut Context<'_>) {
+        cx.info(Article, "sourcemanager.cpp:1071", "Waiting for 30 secs for policy to take effect on WU Agent.");
+        cx.timer("agent", AGENT_WAIT, "the Windows Update Agent to take its policy");
+        self.work = Work::Agent(adding);
+    }
+
+    /// The waits are over: what is in force decides.
+    fn agent_ready(&mut self, cx: &mut Context<'_>) {
+        let Work::Agent(adding) = self.work.clone() else { return };
+        self.work = Work::Nothing;
+        let policy = ResultantPolicy::read(cx.machine);
+        if policy.is(&adding.location) {
+            self.added(&adding, cx);
+        } else {
+            let switch = if policy.enabled { "ENABLED" } else { "NOT CONFIGURED" };
+            cx.error(
+                Article,
+                "sourcemanager.cpp:1104",
+                format!(
+                    "Group policy settings were overwritten by a higher authority (Domain Controller) to: Server {} and Policy {switch}",
+                    policy.server.unwrap_or_default()
+                ),
+            );
+            self.not_added(&adding, GROUP_POLICY_CONFLICT, cx);
+        }
+        self.next(cx);
+    }
+
+    fn added(&mut self, adding: &Adding, cx: &mut Context<'_>) {
+        let row = source::to_wmi(&adding.source, adding.content_type, &adding.location, &braced(MANAGED_SERVICE));
+        if let Err(code) = cx.machine.put_wmi(source::NAMESPACE, source::SOURCES, &["UniqueId"], row) {
+            self.not_added(adding, code, cx);
+            return;
+        }
+        cx.info(
+            Article,
+            "sourcemanager.cpp:1341",
+            format!("Added Update Source ({}) of content type: {}", braced(adding.source.id), adding.content_type),
+        );
+        cx.tell(AgentId::ScanAgent, Message::UpdateSourceAdded { job: adding.job, result: Ok(()) });
+    }
+
+    fn not_added(&mut self, adding: &Adding, code: HResult, cx: &mut Context<'_>) {
+        cx.error(
+            Docs,
+            "cwuahandler.cpp:2201",
+            format!(
+                "Failed to Add Update Source for WUAgent of type ({}) and id ({}). Error = {code:#010x}.",
+                adding.content_type,
+                braced(adding.source.id)
+            ),
+        );
+        cx.tell(AgentId::ScanAgent, Message::UpdateSourceAdded { job: adding.job, result: Err(code) });
+    }
+
+    fn start_scan(&mut self, scanning: Scanning, cx: &mut Context<'_>) {
+        let all_superseded = settings::boundary_groups_decide(cx.machine);
+        if all_superseded {
+            cx.info(Field, "cwuahandler.cpp:2344", "No proxy information available, not setting proxy.");
+            cx.info(Field, "cwuahandler.cpp:2380", "Scan results will include all superseded updates.");
+        } else {
+            cx.info(
+                Docs,
+                "cwuahandler.cpp:2382",
+                "Scan results will include superseded updates only when they are superseded by service packs and definition updates.",
+            );
+        }
+        cx.info(Article, "cwuahandler.cpp:2389", format!("Search Criteria is {SEARCH_CRITERIA}"));
+        cx.info(Article, "cwuahandler.cpp:2401", "Running single-call scan of updates.");
+        cx.info(Article, "cwuahandler.cpp:2420", "Async searching of updates using WUAgent started.");
+        let search = cx.new_guid();
+        cx.tell(
+            AgentId::WindowsUpdateAgent,
+            Message::Search(SearchRequest {
+                search,
+                client_id: "CcmExec".to_owned(),
+                criteria: SEARCH_CRITERIA.to_owned(),
+                service_id: MANAGED_SERVICE,
+                include_superseded: true,
+            }),
+        );
+        self.work = Work::Search(scanning, search);
+    }
+
+    fn search_completed(&mut self, outcome: SearchOutcome, cx: &mut Context<'_>) {
+        let scanning = match std::mem::take(&mut self.work) {
+            Work::Search(scanning, search) if search == outcome.search => scanning,
+            other => {
+                self.work = other;
+                return;
+            }
+        };
+        cx.info(Article, "cwuahandler.cpp:2068", "Async searching completed.");
+        let result = match outcome.result {
+            Ok(found) => {
+                self.read_results(&scanning, found, cx);
+                Ok(())
+            }
+            Err(code) => {
+                cx.error(
+                    Docs,
+                    "cwuahandler.cpp:3260",
+                    format!("OnSearchComplete - Failed to end search job. Error = {code:#010x}."),
+                );
+                cx.error(Docs, "cwuahandler.cpp:3603", format!("Scan failed with error = {code:#010x}."));
+                Err(code)
+            }
+        };
+        cx.tell(AgentId::ScanAgent, Message::ScanCompleted { job: scanning.job, result });
+        self.next(cx);
+    }
+
+    fn read_results(&self, scanning: &Scanning, found: Vec<FoundUpdate>, cx: &mut Context<'_>) {
+        cx.info(Article, "cwuahandler.cpp:2092", "Finished searching for everything in single call.");
+        let flattens = settings::boundary_groups_decide(cx.machine);
+        let kept = if flattens {
+            cx.info(Field, "cwuahandler.cpp:2110", "Flattening update collection...");
+            found
+        } else {
+            let (kept, pruned) = results::prune(found);
+            for gone in pruned {
+                cx.info(
+                    Article,
+                    "cwuahandler.cpp:3310",
+                    format!("Pruning: update id ({}) is superseded by ({}).", bare(gone.update), bare(gone.by)),
+                );
+            }
+            kept
+        };
+        for update in &kept {
+            cx.info(
+                Article,
+                "cwuahandler.cpp:3368",
+                format!("Update ({}): {} ({}, {})", update.state, update.title, bare(update.id), update.revision),
+            );
+            for leaf in update.bundled.iter().filter(|_| flattens) {
+                cx.info(
+                    Field,
+                    "cwuahandler.cpp:3389",
+                    format!("    Leaf: {}, {}   Status: {}", bare(leaf.id), leaf.revision, leaf.state),
+                );
+            }
+        }
+        cx.info(Article, "cwuahandler.cpp:3633", "Successfully completed scan.");
+        let statuses = kept.iter().map(results::status).collect();
+        cx.tell(AgentId::UpdatesStore, Message::StoreStatuses { source: scanning.source.clone(), statuses });
+    }
+}
+
+#[cfg(test)]
+mod tests;
