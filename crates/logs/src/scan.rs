@@ -8,11 +8,17 @@ use crate::stamp::LocalStamp;
 pub(crate) struct Scan<'a> {
     input: &'a str,
     at: usize,
+    end: usize,
 }
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(input: &'a str) -> Self {
-        Self { input, at: 0 }
+        Self { input, at: 0, end: input.len() }
+    }
+
+    /// A cursor over the bytes `at..end` of `input` that reports places in the whole of it.
+    pub(crate) fn part(input: &'a str, at: usize, end: usize) -> Self {
+        Self { input, at, end }
     }
 
     pub(crate) fn offset(&self) -> usize {
@@ -20,11 +26,16 @@ impl<'a> Scan<'a> {
     }
 
     pub(crate) fn rest(&self) -> &'a str {
-        &self.input[self.at..]
+        &self.input[self.at..self.end]
+    }
+
+    /// The text taken since `offset`.
+    pub(crate) fn since(&self, offset: usize) -> &'a str {
+        &self.input[offset..self.at]
     }
 
     pub(crate) fn at_end(&self) -> bool {
-        self.at == self.input.len()
+        self.at == self.end
     }
 
     pub(crate) fn seek(&mut self, offset: usize) {
@@ -60,6 +71,13 @@ impl<'a> Scan<'a> {
         };
         self.at += found + end.len();
         Ok(&rest[..found])
+    }
+
+    /// Takes all that is left.
+    pub(crate) fn remaining(&mut self) -> &'a str {
+        let rest = self.rest();
+        self.at = self.end;
+        rest
     }
 
     /// Takes characters while `wanted` holds.
@@ -110,6 +128,24 @@ impl<'a> Scan<'a> {
         }
         let minutes: i32 = digits.parse().map_err(|_| self.error_at(start, "the bias is too large"))?;
         Ok(if negative { -minutes } else { minutes })
+    }
+
+    /// Takes `YYYY-MM-DD` with `separator` in place of the dashes.
+    pub(crate) fn date(&mut self, separator: &str) -> Result<(i16, u8, u8), ParseError> {
+        let year = year(self.fixed(4)?);
+        self.literal(separator)?;
+        let month = two(self.fixed(2)?);
+        self.literal(separator)?;
+        Ok((year, month, two(self.fixed(2)?)))
+    }
+
+    /// Takes `HH:MM:SS`.
+    pub(crate) fn time(&mut self) -> Result<(u8, u8, u8), ParseError> {
+        let hour = two(self.fixed(2)?);
+        self.literal(":")?;
+        let minute = two(self.fixed(2)?);
+        self.literal(":")?;
+        Ok((hour, minute, two(self.fixed(2)?)))
     }
 
     /// Checks that the fields of a stamp taken from `start` on are a date and time.
