@@ -1,1 +1,34 @@
 //! Simulated Windows hosts and the directory they belong to.
+//!
+//! A [`Host`] is passive: registry, WMI, services, disk, event log, certificates and logs that roles
+//! and agents read and write. Configuration lies in [`Tracked`] cells, so that a change of the world
+//! is plain state to every component and still knows whether anybody met it.
+
+mod certificates;
+pub mod directory;
+pub mod disk;
+pub mod event_log;
+mod export;
+mod host;
+mod log;
+mod os;
+mod packages;
+pub mod registry;
+pub mod services;
+mod tracked;
+pub mod wmi;
+
+#[cfg(test)]
+mod testing;
+
+pub use certificates::{Certificates, StoredCertificate, thumbprint};
+pub use directory::Directory;
+pub use disk::{Disk, DiskError, FileFacts, FileVersion};
+pub use event_log::{EventLog, EventRecord, NewEvent};
+pub use host::{Hardware, Host, HostSpec, Interface, Membership};
+pub use log::{LogHandle, LogLine};
+pub use packages::{Installer, Packages};
+pub use registry::{Registry, RegistryValue};
+pub use services::{ServiceError, ServiceState, ServiceStatus, Services, StartType};
+pub use tracked::{Mark, Tracked};
+pub use wmi::{Wmi, WmiError, WmiValue};
