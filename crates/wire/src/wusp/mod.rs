@@ -14,6 +14,7 @@ pub mod get_file_locations;
 pub mod refresh_cache;
 pub mod register_computer;
 pub mod report_event_batch;
+pub mod self_update;
 pub mod soap;
 pub mod start_category_scan;
 pub mod sync_updates;

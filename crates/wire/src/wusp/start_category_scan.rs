@@ -102,7 +102,7 @@ impl Message for StartCategoryScanResponse {
             match child.local() {
                 "preferredCategoryIds" => answer.preferred_category_ids = values::guids(reader, &child)?,
                 "requestedCategoryIdsInError" => {
-                    answer.requested_category_ids_in_error = values::guids(reader, &child)?
+                    answer.requested_category_ids_in_error = values::guids(reader, &child)?;
                 }
                 _ => {}
             }

@@ -194,7 +194,7 @@ fn match_length(
         long = usize::try_from(input.u32()?).unwrap_or(usize::MAX);
     }
     // The long forms hold the length less three; below 22 a shorter form had to be used.
-    if long < 15 + 7 || long > MAX_BLOCK {
+    if !(15 + 7..=MAX_BLOCK).contains(&long) {
         return Err(XpressError::Match { at: token_at });
     }
     Ok(long + 3)

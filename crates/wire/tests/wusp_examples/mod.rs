@@ -24,10 +24,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 /// One encoded message and whether it survives decoding.
-pub struct Example {
-    pub name: &'static str,
-    pub body: String,
-    pub survives: bool,
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    pub(crate) body: String,
+    pub(crate) survives: bool,
 }
 
 fn example<M: Message + PartialEq>(name: &'static str, message: &M) -> Example {
@@ -52,15 +52,15 @@ fn fault(name: &'static str, style: Style) -> Example {
     Example { name, body, survives }
 }
 
-pub fn id(n: u128) -> Uuid {
+pub(crate) fn id(n: u128) -> Uuid {
     Uuid::from_u128(0xC0FF_EE00_0000_4000_8000_0000_0000_0000 + n)
 }
 
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub fn cookie() -> Cookie {
+pub(crate) fn cookie() -> Cookie {
     Cookie { expiration: at("2014-01-20T18:17:09.031Z"), encrypted_data: Some(vec![7; 24]) }
 }
 
@@ -137,7 +137,7 @@ fn windows_10() -> Windows10Info {
     }
 }
 
-pub fn deployment(id: i32, action: DeploymentAction) -> Deployment {
+pub(crate) fn deployment(id: i32, action: DeploymentAction) -> Deployment {
     Deployment {
         id,
         action,
@@ -311,7 +311,7 @@ fn event() -> ReportingEvent {
 }
 
 /// Everything a 1.8 client and its server say; these validate against the published schemas.
-pub fn windows_7() -> Vec<Example> {
+pub(crate) fn windows_7() -> Vec<Example> {
     let mut software = page(vec![update(11, DeploymentAction::PreDeploymentCheck, true)]);
     software.out_of_scope_revision_ids = vec![15];
     software.changed_updates = vec![UpdateInfo { xml: None, ..update(14, DeploymentAction::Install, false) }];
@@ -412,7 +412,7 @@ pub fn windows_7() -> Vec<Example> {
 
 /// What a 2.90 client and its server say in the ten exchanges of the capture, in its order. The name is the file of
 /// the element inventory.
-pub fn windows_11() -> Vec<Example> {
+pub(crate) fn windows_11() -> Vec<Example> {
     let category = CategoryRelationship { index_of_and_group: 0, category_id: id(2) };
     vec![
         example("001-GetConfig.request", &GetConfig { protocol_version: some("2.90") }),
