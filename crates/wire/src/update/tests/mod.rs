@@ -1,0 +1,4 @@
+mod codec;
+mod evaluation;
+mod machine;
+mod searching;
