@@ -1,0 +1,2 @@
+-- ?1 site code.
+SELECT SiteCode, Version, BuildNumber, Settings, DefaultMP, Capabilities FROM Sites WHERE SiteCode = ?1
