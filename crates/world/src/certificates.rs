@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cmsim_net::pki::CertifiedKey;
+use cmsim_net::pki::{CertifiedKey, TrustStore};
 use sha1::{Digest as _, Sha1};
 
 use crate::{Mark, Tracked};
@@ -25,7 +25,14 @@ type Store = BTreeMap<String, Tracked<Option<StoredCertificate>>>;
 
 /// The machine's certificate stores by name: `MY`, `Root`, `CA`, `SMS`, `TrustedPublisher`. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Certificates(Arc<Mutex<BTreeMap<String, Store>>>);
+pub struct Certificates {
+    stores: Arc<Mutex<BTreeMap<String, Store>>>,
+    /// What the TLS stack of the host trusts: always the same as the store `Root`.
+    trusted: TrustStore,
+}
+
+/// The store of trusted root authorities, in lower case.
+const ROOT: &str = "root";
 
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +48,7 @@ pub fn thumbprint(der: &[u8]) -> String {
 
 impl Certificates {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Store>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a certificate without private key into a store, such as a root into `Root`.
@@ -67,6 +74,27 @@ impl Certificates {
             Some(mark) => cell.set_marked(mark, Some(certificate)),
             None => cell.set(Some(certificate)),
         }
+        self.follow(&stores);
+    }
+
+    /// The root authorities as the host's TLS stack takes them; follows every later change of the store `Root`.
+    #[must_use]
+    pub fn trusted(&self) -> TrustStore {
+        self.trusted.clone()
+    }
+
+    fn follow(&self, stores: &BTreeMap<String, Store>) {
+        let present =
+            |cell: &Tracked<Option<StoredCertificate>>| cell.peek().as_ref().map(|found| found.der.clone().into());
+        let roots: Vec<_> = stores.get(ROOT).into_iter().flat_map(BTreeMap::values).filter_map(present).collect();
+        for old in self.trusted.certificates() {
+            if !roots.contains(&old) {
+                self.trusted.remove(&old);
+            }
+        }
+        for root in &roots {
+            self.trusted.add(root);
+        }
     }
 
     /// Removes a certificate by thumbprint on behalf of a change, so that missing it counts.
@@ -77,13 +105,16 @@ impl Certificates {
         {
             cell.set_marked(mark, None);
         }
+        self.follow(&stores);
     }
 
     /// Removes a certificate by thumbprint.
     pub fn remove(&self, store: &str, thumbprint: &str) {
-        if let Some(store) = self.lock().get_mut(&store.to_lowercase()) {
+        let mut stores = self.lock();
+        if let Some(store) = stores.get_mut(&store.to_lowercase()) {
             store.remove(&thumbprint.to_uppercase());
         }
+        self.follow(&stores);
     }
 
     /// The certificates of a store, in order of their thumbprints.
@@ -96,9 +127,11 @@ impl Certificates {
 
     /// Takes back everything that the change wrote and nobody overwrote.
     pub fn revert(&self, mark: &Mark) {
-        for store in self.lock().values_mut() {
+        let mut stores = self.lock();
+        for store in stores.values_mut() {
             store.retain(|_, cell| !cell.revert(mark) || cell.peek().is_some());
         }
+        self.follow(&stores);
     }
 }
 
@@ -124,8 +157,10 @@ mod tests {
         let mark = Mark::new("root removed");
         certificates.remove_marked(&mark, "ROOT", &thumbprint(b"abc").to_lowercase());
         assert!(certificates.store("root").is_empty());
+        assert!(certificates.trusted().certificates().is_empty());
         assert_eq!(mark.hits(), 1);
         certificates.revert(&mark);
         assert_eq!(certificates.store("Root")[0].der, b"abc");
+        assert_eq!(certificates.trusted().certificates().len(), 1);
     }
 }

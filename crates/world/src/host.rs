@@ -153,10 +153,13 @@ struct Inner {
     packages: Packages,
     /// How far the host's clock is ahead of true time, in milliseconds.
     clock_offset: Mutex<Tracked<i64>>,
-    logs: Mutex<BTreeMap<(Log, u32), Arc<Mutex<LogState>>>>,
+    logs: Mutex<OpenLogs>,
     log_place: Mutex<LogPlace>,
     threads: Mutex<SimRng>,
 }
+
+/// What the handles of a log share, by log and number of the IIS site.
+type OpenLogs = BTreeMap<(Log, u32), Arc<Mutex<LogState>>>;
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,13 +177,13 @@ impl Host {
         let zone = spec.zone.clone().unwrap_or_else(|| clock.zone().clone());
         let host = Self(Arc::new(Inner {
             name: spec.name.as_str().into(),
+            packages: Packages::new(&registry),
             registry,
             services: Services::default(),
             wmi: Wmi::new(clock.clone()),
             disk: spec.disk.clone().unwrap_or_else(|| Disk::memory(clock.clone())),
             event_log: EventLog::new(clock),
             certificates: Certificates::default(),
-            packages: Packages::default(),
             clock_offset: Mutex::default(),
             logs: Mutex::default(),
             log_place: Mutex::default(),
@@ -396,7 +399,6 @@ impl Host {
         self.registry().revert(mark);
         self.services().revert(mark);
         self.wmi().revert(mark);
-        self.packages().revert(mark);
         self.certificates().revert(mark);
         let mut offset = self.0.clock_offset.lock().unwrap_or_else(PoisonError::into_inner);
         offset.revert(mark);

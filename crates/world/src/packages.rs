@@ -1,116 +1,101 @@
-//! Programs and packages installed on one host, as far as update applicability looks at them.
+//! Programs and packages installed on one host, kept in the registry where the installers keep them.
+//!
+//! Applicability rules read the same keys, so a change of a package is a change of the registry and leaves its mark there.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use cmsim_wire::update::packed_guid;
+use uuid::Uuid;
 
-use crate::{Mark, Tracked};
+use crate::{BadPath, Mark, Registry, RegistryValue};
 
-/// What kind of installer knows the package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Installer {
-    /// Windows Installer: the identity is a product code `{…}`, or a patch code.
-    WindowsInstaller,
-    /// Component-based servicing: the identity is `Name~Token~Architecture~Language~Version`.
-    Servicing,
-}
+/// Where servicing keeps one key per package (docs).
+const SERVICING: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages";
+/// Where Windows Installer keeps per-machine products (docs).
+const PRODUCTS: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products";
+/// `CurrentState` of an installed package (field).
+const INSTALLED: u32 = 112;
+/// State of an applied patch, `MSIPATCHSTATE_APPLIED` (docs).
+const APPLIED: u32 = 1;
 
-/// Installed packages of a host. Cheap to clone; all clones are the same packages.
-#[derive(Clone, Default)]
-pub struct Packages(Arc<Mutex<BTreeMap<(Installer, String), Package>>>);
-
-struct Package {
-    identity: String,
-    /// The version, `None` if the package is not installed.
-    version: Tracked<Option<String>>,
-}
-
-impl fmt::Debug for Packages {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Packages({})", self.lock().len())
-    }
-}
+/// Installed packages of a host: a view of its registry.
+#[derive(Clone, Debug)]
+pub struct Packages(Registry);
 
 impl Packages {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Installer, String), Package>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(registry: &Registry) -> Self {
+        Self(registry.clone())
     }
 
-    /// Installs a package, replacing another version of it.
-    pub fn install(&self, installer: Installer, identity: &str, version: &str) {
-        self.put(None, installer, identity, Some(version));
+    /// Installs a servicing package by its identity `Name~Token~Architecture~Language~Version`.
+    ///
+    /// # Errors
+    /// [`BadPath`] if the identity cannot be the name of a key.
+    pub fn install(&self, identity: &str) -> Result<(), BadPath> {
+        self.0.set(&format!(r"{SERVICING}\{identity}"), "CurrentState", INSTALLED)
     }
 
-    /// Installs a package on behalf of a change.
-    pub fn install_marked(&self, mark: &Mark, installer: Installer, identity: &str, version: &str) {
-        self.put(Some(mark), installer, identity, Some(version));
+    /// As [`Packages::install`], on behalf of a change.
+    ///
+    /// # Errors
+    /// As for [`Packages::install`].
+    pub fn install_marked(&self, mark: &Mark, identity: &str) -> Result<(), BadPath> {
+        self.0.set_marked(mark, &format!(r"{SERVICING}\{identity}"), "CurrentState", INSTALLED)
     }
 
-    /// Removes a package.
-    pub fn remove(&self, installer: Installer, identity: &str) {
-        self.put(None, installer, identity, None);
+    /// Removes a servicing package.
+    ///
+    /// # Errors
+    /// As for [`Packages::install`].
+    pub fn remove(&self, identity: &str) -> Result<(), BadPath> {
+        self.0.delete_key(&format!(r"{SERVICING}\{identity}"))
     }
 
-    /// Removes a package on behalf of a change.
-    pub fn remove_marked(&self, mark: &Mark, installer: Installer, identity: &str) {
-        self.put(Some(mark), installer, identity, None);
+    /// Removes a servicing package on behalf of a change.
+    ///
+    /// # Errors
+    /// As for [`Packages::install`].
+    pub fn remove_marked(&self, mark: &Mark, identity: &str) -> Result<(), BadPath> {
+        self.0.delete_key_marked(mark, &format!(r"{SERVICING}\{identity}"))
     }
 
-    fn put(&self, mark: Option<&Mark>, installer: Installer, identity: &str, version: Option<&str>) {
-        let mut packages = self.lock();
-        let package = packages
-            .entry((installer, identity.to_lowercase()))
-            .or_insert_with(|| Package { identity: identity.to_owned(), version: Tracked::default() });
-        let version = version.map(str::to_owned);
-        match mark {
-            Some(mark) => package.version.set_marked(mark, version),
-            None => package.version.set(version),
+    /// Installs a Windows Installer product; `language` is a Windows language id (1033: US English).
+    ///
+    /// # Panics
+    /// Never: a packed code is always the name of a key.
+    pub fn install_product(&self, product: Uuid, name: &str, version: &str, language: u32) {
+        let key = format!(r"{PRODUCTS}\{}\InstallProperties", packed_guid(product));
+        let values = [
+            ("DisplayName", RegistryValue::from(name)),
+            ("DisplayVersion", version.into()),
+            ("Language", language.into()),
+        ];
+        for (name, value) in values {
+            self.0.set(&key, name, value).expect("a packed code is the name of a key");
         }
     }
 
-    /// The version of a package by its identity (compared without case), `None` if it is not installed.
+    /// Applies a patch to a Windows Installer product.
+    ///
+    /// # Panics
+    /// Never: a packed code is always the name of a key.
+    pub fn apply_patch(&self, product: Uuid, patch: Uuid) {
+        let key = format!(r"{PRODUCTS}\{}\Patches\{}", packed_guid(product), packed_guid(patch));
+        self.0.set(&key, "State", APPLIED).expect("a packed code is the name of a key");
+    }
+
+    /// Removes a Windows Installer product with its patches.
+    ///
+    /// # Panics
+    /// Never: a packed code is always the name of a key.
+    pub fn remove_product(&self, product: Uuid) {
+        let key = format!(r"{PRODUCTS}\{}", packed_guid(product));
+        self.0.delete_key(&key).expect("a packed code is the name of a key");
+    }
+
+    /// The identities of the installed servicing packages, sorted.
     #[must_use]
-    pub fn version(&self, installer: Installer, identity: &str) -> Option<String> {
-        let packages = self.lock();
-        packages.get(&(installer, identity.to_lowercase()))?.version.get().clone()
-    }
-
-    /// Identity and version of every installed package of one installer, sorted.
-    #[must_use]
-    pub fn installed(&self, installer: Installer) -> Vec<(String, String)> {
-        let packages = self.lock();
-        packages
-            .iter()
-            .filter(|((kind, _), _)| *kind == installer)
-            .filter_map(|(_, package)| Some((package.identity.clone(), package.version.get().clone()?)))
-            .collect()
-    }
-
-    /// Takes back everything that the change wrote and nobody overwrote.
-    pub fn revert(&self, mark: &Mark) {
-        for package in self.lock().values_mut() {
-            package.version.revert(mark);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PACKAGE: &str = "Package_for_KB2584146~31bf3856ad364e35~amd64~~6.1.1.1";
-
-    #[test]
-    fn a_package_is_found_without_case_until_it_is_removed() {
-        let packages = Packages::default();
-        packages.install(Installer::Servicing, PACKAGE, "6.1.1.1");
-        assert_eq!(packages.version(Installer::Servicing, &PACKAGE.to_uppercase()).as_deref(), Some("6.1.1.1"));
-        assert_eq!(packages.version(Installer::WindowsInstaller, PACKAGE), None);
-        let mark = Mark::new("uninstalled");
-        packages.remove_marked(&mark, Installer::Servicing, PACKAGE);
-        assert!(packages.installed(Installer::Servicing).is_empty());
-        assert_eq!(mark.hits(), 1);
-        packages.revert(&mark);
-        assert_eq!(packages.installed(Installer::Servicing).len(), 1);
+    pub fn installed(&self) -> Vec<String> {
+        let state = |name: &String| self.0.dword(&format!(r"{SERVICING}\{name}"), "CurrentState");
+        let names = self.0.subkeys(SERVICING);
+        names.into_iter().filter(|name| state(name) == Some(INSTALLED)).collect()
     }
 }

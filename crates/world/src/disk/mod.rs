@@ -17,7 +17,7 @@ pub use path::LONGEST_PATH;
 
 use crate::{Mark, Tracked};
 use mirror::Mirror;
-use path::{fold, parts};
+use path::{file_parts, fold, parts};
 
 /// Why the disk refused. The codes are those of `winerror.h`.
 #[derive(Debug, Error)]
@@ -412,7 +412,7 @@ impl Inner {
         now: SimTime,
         make: impl FnOnce(Option<&Content>) -> Option<Content>,
     ) -> Result<(), DiskError> {
-        let parts = parts(path)?;
+        let parts = file_parts(path)?;
         let folded = fold(&parts);
         let old = self.files.get(&folded).and_then(|file| file.content.peek().as_ref());
         let (before, was_there) = (size_of(old), old.is_some());

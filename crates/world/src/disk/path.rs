@@ -38,6 +38,15 @@ pub(super) fn parts(path: &str) -> Result<Vec<&str>, DiskError> {
     Ok(parts)
 }
 
+/// The parts of the path of a file: a drive alone is none.
+pub(super) fn file_parts(path: &str) -> Result<Vec<&str>, DiskError> {
+    let parts = parts(path)?;
+    if parts.len() < 2 {
+        return Err(DiskError::BadPath { path: path.to_owned(), why: "it names no file" });
+    }
+    Ok(parts)
+}
+
 /// The form in which paths compare: lower case, `/` between parts.
 pub(super) fn fold(parts: &[&str]) -> String {
     parts.join("/").to_lowercase()

@@ -140,16 +140,23 @@ impl Registry {
     /// The names of the keys directly below `key`, in order.
     #[must_use]
     pub fn subkeys(&self, key: &str) -> Vec<String> {
+        self.subkeys_beginning(key, "")
+    }
+
+    /// The names of the keys directly below `key` that begin with `prefix` (compared without case), in order.
+    #[must_use]
+    pub fn subkeys_beginning(&self, key: &str, prefix: &str) -> Vec<String> {
         let Ok(path) = self.canonical(key) else {
             return Vec::new();
         };
-        let prefix = format!("{}\\", fold(&path));
+        let parent = format!("{}\\", fold(&path));
+        let first = format!("{parent}{}", fold(prefix));
         let inner = self.lock();
         inner
             .keys
-            .range(prefix.clone()..)
-            .take_while(|(folded, _)| folded.starts_with(&prefix))
-            .filter(|(folded, key)| !folded[prefix.len()..].contains('\\') && *key.present.get())
+            .range(first.clone()..)
+            .take_while(|(folded, _)| folded.starts_with(&first))
+            .filter(|(folded, key)| !folded[parent.len()..].contains('\\') && *key.present.get())
             .filter_map(|(_, key)| key.path.rsplit('\\').next().map(str::to_owned))
             .collect()
     }
