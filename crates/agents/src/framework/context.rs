@@ -150,17 +150,7 @@ pub fn bare(id: Uuid) -> String {
 /// A time as CIM writes it in UTC: `20140120171700.123000+000`.
 #[must_use]
 pub fn wmi_datetime(at: Timestamp) -> String {
-    let utc = at.to_zoned(jiff::tz::TimeZone::UTC);
-    format!(
-        "{:04}{:02}{:02}{:02}{:02}{:02}.{:06}+000",
-        utc.year(),
-        utc.month(),
-        utc.day(),
-        utc.hour(),
-        utc.minute(),
-        utc.second(),
-        utc.subsec_nanosecond() / 1000
-    )
+    cmsim_wire::ccm::cim_time::format(at)
 }
 
 #[cfg(test)]

@@ -1,0 +1,275 @@
+//! State Message: records states and sends them in bulk (StateMessage.log).
+
+use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
+use cmsim_wire::ccm::endpoint;
+use cmsim_wire::ccm::state_report::{Machine as Reporter, StateMessage as Reported, StateReport, Topic};
+use cmsim_wire::ccm::cim_time;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::framework::{
+    Agent, AgentId, Context, Input, Message, Outgoing, ScheduleId, StateTopic, WmiInstance, WmiValue, instance,
+    wmi_datetime,
+};
+use crate::{settings, site};
+
+/// Namespace of recorded states (docs).
+pub const NAMESPACE: &str = r"root\ccm\StateMsg";
+/// Class with one instance per topic (docs).
+pub const MESSAGES: &str = "CCM_StateMsg";
+/// Class that holds the last serial number (docs).
+const SERIAL: &str = "CCM_StateMsg_SerialNum";
+
+/// Most states in one report (inferred: reports of several hundred kilobytes are normal, the limit is not public).
+const MESSAGES_PER_REPORT: usize = 500;
+
+/// Minutes until a report is dropped undelivered: 56 days (field: the same for inventory).
+const EXPIRES_MINUTES: u32 = 80_640;
+
+/// The agent. What is recorded lives in WMI.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateMessage;
+
+impl Agent for StateMessage {
+    fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
+        match input {
+            Input::Message(Message::RaiseState(topics)) => {
+                for topic in &topics {
+                    record(topic, cx);
+                }
+            }
+            // Send unsent (111) and the bulk sends of high and low priority (115, 116).
+            Input::Message(Message::Scheduled(ScheduleId(111 | 115 | 116))) => send_unsent(cx),
+            Input::Start | Input::Message(_) | Input::Timer(_) | Input::Http { .. } => {}
+        }
+    }
+}
+
+/// One state into WMI. A topic has one instance: a later state replaces one that has not left yet.
+fn record(topic: &StateTopic, cx: &mut Context<'_>) {
+    let (kind, id, state) = (topic.topic_type, &topic.topic_id, topic.state);
+    let row = instance([
+        ("TopicType", kind.into()),
+        ("TopicId", id.clone().into()),
+        ("User", "".into()),
+        ("UserSid", "".into()),
+        ("TopicIdType", topic.id_type.into()),
+        ("StateId", state.into()),
+        ("Criticality", 0_u32.into()),
+        ("MessageTime", wmi_datetime(cx.now).into()),
+        ("UserFlags", 0_u32.into()),
+        ("ParamCount", u32::try_from(topic.parameters.len()).unwrap_or(0).into()),
+        ("UserParameters", WmiValue::List(topic.parameters.iter().map(|text| text.as_str().into()).collect())),
+        ("Priority", 5_u32.into()),
+        ("MessageSent", false.into()),
+    ]);
+    let known = cx.machine.wmi(NAMESPACE, MESSAGES).is_ok_and(|rows| {
+        rows.iter().any(|row| settings::number(row, "TopicType") == Some(kind) && settings::text(row, "TopicId") == Some(id))
+    });
+    if known {
+        cx.info(
+            Field,
+            "statemsg.cpp:644",
+            format!("State message with TopicType {kind} and TopicId {id} and State {state} has been updated"),
+        );
+    } else {
+        cx.info(Article, "statemsg.cpp:612", format!("Adding message with TopicType {kind} and TopicId {id} to WMI"));
+    }
+    match cx.machine.put_wmi(NAMESPACE, MESSAGES, &["TopicType", "TopicId", "User"], row) {
+        Ok(()) => cx.info(
+            Article,
+            "statemsg.cpp:731",
+            format!("State message(State ID : {state}) with TopicType {kind} and TopicId {id} has been recorded for SYSTEM"),
+        ),
+        Err(code) => cx.error(
+            Inferred,
+            "statemsg.cpp:736",
+            format!("Failed to record state message with TopicType {kind} and TopicId {id}. Error {code:#010x}"),
+        ),
+    }
+}
+
+/// Everything not sent yet goes out, in reports of limited size; serial numbers are taken here, so that none is lost
+/// to a state that was replaced before it left.
+fn send_unsent(cx: &mut Context<'_>) {
+    let Some(client_id) = site::client_id(cx.machine) else { return };
+    let Ok(rows) = cx.machine.wmi(NAMESPACE, MESSAGES) else { return };
+    let mut unsent: Vec<WmiInstance> =
+        rows.into_iter().filter(|row| settings::truth(row, "MessageSent") == Some(false)).collect();
+    unsent.sort_by(|a, b| settings::text(a, "MessageTime").cmp(&settings::text(b, "MessageTime")));
+    let mut serial = cx
+        .machine
+        .wmi(NAMESPACE, SERIAL)
+        .ok()
+        .and_then(|rows| settings::number(rows.first()?, "SerialNumber"))
+        .unwrap_or(0);
+    let profile = cx.machine.profile();
+    let reporter = Reporter {
+        client_installed: 1,
+        client_type: 1,
+        client_id,
+        client_version: profile.client_version.clone(),
+        netbios_name: cx.machine.name(),
+        code_page: 437,
+        lcid: 1033,
+        priority: Some(5),
+    };
+    for part in unsent.chunks(MESSAGES_PER_REPORT) {
+        let mut messages = Vec::new();
+        for row in part {
+            serial += 1;
+            messages.push(reported(row, u64::from(serial), cx.now));
+        }
+        // The number is kept before anything leaves: a number used twice is worse than a gap.
+        let kept = instance([("SerialNumber", serial.into())]);
+        if cx.machine.put_wmi(NAMESPACE, SERIAL, &[], kept).is_err() {
+            return;
+        }
+        let report = StateReport { machine: reporter.clone(), date: cx.now, messages }.to_xml();
+        cx.info(Docs, "statemsg.cpp:1402", format!("StateMessage body: {report}"));
+        cx.info(Field, "statemsg.cpp:1820", "CStateMsgManager::GetSignEncyptMode");
+        let id = cx.new_guid();
+        for row in part {
+            let mut sent = row.clone();
+            sent.insert("MessageSent".to_owned(), true.into());
+            // If WMI refuses, the state simply goes out once more.
+            let _ = cx.machine.put_wmi(NAMESPACE, MESSAGES, &["TopicType", "TopicId", "User"], sent);
+        }
+        cx.info(Docs, "statemsg.cpp:1527", "Successfully forwarded State Messages to the MP");
+        cx.tell(
+            AgentId::CcmMessaging,
+            Message::Send(Outgoing {
+                id,
+                endpoint: endpoint::MP_RELAY_ENDPOINT.to_owned(),
+                reply_to: None,
+                body: report,
+                file_type: Some("SMX".to_owned()),
+                signed: true,
+                expires_minutes: EXPIRES_MINUTES,
+            }),
+        );
+    }
+}
+
+fn reported(row: &WmiInstance, serial: u64, now: Timestamp) -> Reported {
+    let number = |name| settings::number(row, name).unwrap_or(0);
+    let parameters = match row.get("UserParameters") {
+        Some(WmiValue::List(items)) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    Reported {
+        time: settings::text(row, "MessageTime").and_then(cim_time::parse).unwrap_or(now),
+        serial,
+        topic: Topic {
+            id: settings::text(row, "TopicId").unwrap_or_default().to_owned(),
+            kind: number("TopicType"),
+            id_type: number("TopicIdType"),
+            user: Some(String::new()),
+            user_sid: Some(String::new()),
+        },
+        state: number("StateId"),
+        criticality: number("Criticality"),
+        flags: number("UserFlags"),
+        parameters,
+        details: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::{Effect, Machine as _};
+    use crate::testing::{TestMachine, run, tells, texts};
+
+    const UPDATE: &str = "505fda07-b4f3-45fb-83d9-8642554e2773";
+
+    fn handle(input: Message, machine: &mut TestMachine) -> Vec<Effect> {
+        run(AgentId::StateMessage, &mut StateMessage, Input::Message(input), machine)
+    }
+
+    fn raise(id: &str, state: u32) -> Message {
+        let topic = StateTopic {
+            topic_type: 500,
+            topic_id: id.into(),
+            id_type: 3,
+            state,
+            parameters: vec!["200".into()],
+        };
+        Message::RaiseState(vec![topic])
+    }
+
+    fn machine() -> TestMachine {
+        let mut machine = TestMachine::new();
+        site::set_client_id("GUID:0E6F4C1A-7B2D-4E5F-8A9B-1C2D3E4F5A6B".parse().unwrap(), &mut machine).unwrap();
+        machine
+    }
+
+    fn reports(effects: &[Effect]) -> Vec<StateReport> {
+        tells(effects)
+            .into_iter()
+            .filter_map(|(_, message)| match message {
+                Message::Send(outgoing) => Some(StateReport::parse(&outgoing.body).unwrap()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Golden: step 6 of the guide and the report that follows.
+    #[test]
+    fn a_state_is_recorded_and_sent_once() {
+        let mut machine = machine();
+        let effects = handle(raise(UPDATE, 2), &mut machine);
+        assert_eq!(
+            texts(&effects),
+            [
+                format!("Adding message with TopicType 500 and TopicId {UPDATE} to WMI"),
+                format!("State message(State ID : 2) with TopicType 500 and TopicId {UPDATE} has been recorded for SYSTEM"),
+            ]
+        );
+        let effects = handle(Message::Scheduled(ScheduleId(111)), &mut machine);
+        let lines = texts(&effects);
+        assert!(lines[0].starts_with("StateMessage body: <?xml version=\"1.0\" encoding=\"UTF-16\"?><Report>"));
+        assert_eq!(lines[1..], ["CStateMsgManager::GetSignEncyptMode", "Successfully forwarded State Messages to the MP"]);
+        let report = reports(&effects).remove(0);
+        assert_eq!(report.machine.client_version, "5.00.7958.1000");
+        let message = &report.messages[0];
+        assert_eq!((message.serial, message.state, message.topic.id.as_str()), (1, 2, UPDATE));
+        assert_eq!(message.parameters, ["200"]);
+        assert_eq!(handle(Message::Scheduled(ScheduleId(111)), &mut machine), []);
+    }
+
+    #[test]
+    fn serial_numbers_have_no_gap_even_when_states_replace_each_other() {
+        let mut machine = machine();
+        for state in [2, 3] {
+            handle(raise(UPDATE, state), &mut machine);
+        }
+        handle(raise("other", 2), &mut machine);
+        let first = reports(&handle(Message::Scheduled(ScheduleId(116)), &mut machine)).remove(0);
+        handle(raise(UPDATE, 2), &mut machine);
+        let second = reports(&handle(Message::Scheduled(ScheduleId(116)), &mut machine)).remove(0);
+        let serials: Vec<u64> = first.messages.iter().chain(&second.messages).map(|message| message.serial).collect();
+        assert_eq!(serials, [1, 2, 3]);
+        let states: Vec<u32> = first.messages.iter().map(|message| message.state).collect();
+        assert!(states.contains(&3) && states.len() == 2, "the later state replaced the earlier one");
+    }
+
+    #[test]
+    fn many_states_are_spread_over_reports() {
+        let mut machine = machine();
+        for number in 0..=MESSAGES_PER_REPORT {
+            handle(raise(&format!("update-{number}"), 2), &mut machine);
+        }
+        let reports = reports(&handle(Message::Scheduled(ScheduleId(111)), &mut machine));
+        let sizes: Vec<usize> = reports.iter().map(|report| report.messages.len()).collect();
+        assert_eq!(sizes, [MESSAGES_PER_REPORT, 1]);
+    }
+
+    #[test]
+    fn an_unregistered_client_keeps_its_states() {
+        let mut machine = TestMachine::new();
+        handle(raise(UPDATE, 2), &mut machine);
+        assert_eq!(handle(Message::Scheduled(ScheduleId(111)), &mut machine), []);
+        assert_eq!(settings::truth(&machine.wmi(NAMESPACE, MESSAGES).unwrap()[0], "MessageSent"), Some(false));
+    }
+}
