@@ -4,6 +4,7 @@
 //! The directory knows what *would* apply; whether a computer can reach a domain controller to ask is a
 //! question for the network.
 
+mod locator;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use locator::{DIRECTORY_PORT, serve};
 pub use policy::{AppliedObject, EffectivePolicy, EffectiveSetting};
 
 use crate::{Interface, Mark, RegistryValue, Tracked};

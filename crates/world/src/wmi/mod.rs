@@ -129,7 +129,7 @@ pub struct WmiExport(pub IndexMap<String, IndexMap<String, ClassExport>>);
 /// One class as exported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassExport {
-    /// Instances that exist at the end, in the order in which they were created.
+    /// Instances that exist at the end, in the order of their keys.
     pub instances: Vec<IndexMap<String, WmiValue>>,
     /// What happened, as far as it was kept.
     pub history: Vec<HistoryEntry>,
@@ -164,13 +164,15 @@ pub struct Wmi {
 
 struct Namespace {
     name: String,
+    /// Whether a change took the namespace out of the repository.
+    lost: Tracked<bool>,
     classes: BTreeMap<String, Stored>,
 }
 
 struct Stored {
     class: Class,
-    /// By folded object path, in order of creation.
-    instances: IndexMap<String, Tracked<Option<Arc<Instance>>>>,
+    /// By folded object path, which is the order of the keys.
+    instances: BTreeMap<String, Tracked<Option<Arc<Instance>>>>,
     history: VecDeque<Past>,
 }
 
@@ -201,28 +203,48 @@ impl Wmi {
     /// Creates a class and its namespace. A class that exists keeps its instances.
     pub fn define(&self, namespace: &str, class: Class) {
         let mut namespaces = self.lock();
-        let namespace = namespaces
-            .entry(fold_namespace(namespace))
-            .or_insert_with(|| Namespace { name: namespace.to_owned(), classes: BTreeMap::new() });
+        let namespace = namespaces.entry(fold_namespace(namespace)).or_insert_with(|| Namespace {
+            name: namespace.to_owned(),
+            lost: Tracked::default(),
+            classes: BTreeMap::new(),
+        });
         match namespace.classes.get_mut(&class.name.to_lowercase()) {
             Some(stored) => stored.class = class,
             None => {
-                let stored = Stored { class: class.clone(), instances: IndexMap::new(), history: VecDeque::new() };
+                let stored = Stored { class: class.clone(), instances: BTreeMap::new(), history: VecDeque::new() };
                 namespace.classes.insert(class.name.to_lowercase(), stored);
             }
         }
     }
 
-    /// Whether the class exists.
+    /// The key properties of a class, `None` if it was never defined. A namespace that a change lost counts as defined:
+    /// using it fails.
     #[must_use]
-    pub fn has_class(&self, namespace: &str, class: &str) -> bool {
-        self.with_class(namespace, class, |_| ()).is_ok()
+    pub fn keys(&self, namespace: &str, class: &str) -> Option<Vec<String>> {
+        let namespaces = self.lock();
+        let stored = namespaces.get(&fold_namespace(namespace))?.classes.get(&class.to_lowercase())?;
+        Some(stored.class.keys.clone())
+    }
+
+    /// Takes a namespace out of the repository on behalf of a change: whoever uses it gets
+    /// [`WmiError::InvalidNamespace`].
+    ///
+    /// # Errors
+    /// [`WmiError::InvalidNamespace`] if there is none of that name.
+    pub fn lose_namespace_marked(&self, mark: &Mark, namespace: &str) -> Result<(), WmiError> {
+        let mut namespaces = self.lock();
+        let found = namespaces
+            .get_mut(&fold_namespace(namespace))
+            .ok_or_else(|| WmiError::InvalidNamespace(namespace.to_owned()))?;
+        found.lost.set_marked(mark, true);
+        Ok(())
     }
 
     fn with_class<T>(&self, namespace: &str, class: &str, act: impl FnOnce(&mut Stored) -> T) -> Result<T, WmiError> {
         let mut namespaces = self.lock();
         let found = namespaces
             .get_mut(&fold_namespace(namespace))
+            .filter(|found| !*found.lost.get())
             .ok_or_else(|| WmiError::InvalidNamespace(namespace.to_owned()))?;
         let stored = found.classes.get_mut(&class.to_lowercase()).ok_or_else(|| invalid_class(namespace, class))?;
         Ok(act(stored))
@@ -269,7 +291,7 @@ impl Wmi {
         })?
     }
 
-    /// All instances of a class in the order in which they were created.
+    /// All instances of a class in the order of their keys.
     ///
     /// # Errors
     /// [`WmiError`] if namespace or class do not exist.
@@ -327,6 +349,7 @@ impl Wmi {
     /// Takes back everything that the change wrote and nobody overwrote. History keeps what happened.
     pub fn revert(&self, mark: &Mark) {
         for namespace in self.lock().values_mut() {
+            namespace.lost.revert(mark);
             for stored in namespace.classes.values_mut() {
                 stored.instances.retain(|_, cell| {
                     let reverted = cell.revert(mark);
@@ -378,7 +401,7 @@ impl Stored {
         match mark {
             Some(mark) => self.instances.entry(folded).or_default().set_marked(mark, value),
             None if value.is_none() => {
-                self.instances.shift_remove(&folded);
+                self.instances.remove(&folded);
             }
             None => self.instances.entry(folded).or_default().set(value),
         }

@@ -122,3 +122,16 @@ async fn an_export_read_back_answers_the_same_query() {
     let query = Query::parse(wql).unwrap();
     assert_eq!(export.query(SCAN, &query).unwrap(), wmi.query(SCAN, wql).unwrap());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_namespace_refuses_everything_and_comes_back() {
+    let wmi = wmi(&clock());
+    wmi.put(SCAN, job("{a}", "Waiting")).unwrap();
+    let mark = Mark::new("repository");
+    wmi.lose_namespace_marked(&mark, SCAN).unwrap();
+    assert_eq!(wmi.instances(SCAN, "CCM_ScanJobInstance").unwrap_err().hresult(), 0x8004_100E);
+    assert!(wmi.keys(SCAN, "CCM_ScanJobInstance").is_some());
+    assert_eq!(mark.hits(), 1);
+    wmi.revert(&mark);
+    assert_eq!(wmi.instances(SCAN, "CCM_ScanJobInstance").unwrap().len(), 1);
+}
