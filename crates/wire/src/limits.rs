@@ -25,33 +25,13 @@ pub const MULTIPART_BOUNDARY: usize = 70;
 pub const LIST_ITEMS: usize = 20_000;
 
 /// Small control messages of client and management point: location, registration, `Msg` headers, MP lists.
-pub const CONTROL_XML: XmlLimits = XmlLimits {
-    bytes: 1024 * 1024,
-    depth: 32,
-    attributes: 64,
-    text: 256 * 1024,
-};
+pub const CONTROL_XML: XmlLimits = XmlLimits { bytes: 1024 * 1024, depth: 32, attributes: 64, text: 256 * 1024 };
 
 /// State reports, policy assignments and policy bodies: thousands of elements, flat.
-pub const REPORT_XML: XmlLimits = XmlLimits {
-    bytes: 16 * 1024 * 1024,
-    depth: 32,
-    attributes: 64,
-    text: 1024 * 1024,
-};
+pub const REPORT_XML: XmlLimits = XmlLimits { bytes: 16 * 1024 * 1024, depth: 32, attributes: 64, text: 1024 * 1024 };
 
 /// SOAP messages of the update protocols: a SyncUpdates answer carries hundreds of escaped fragments.
-pub const SOAP_XML: XmlLimits = XmlLimits {
-    bytes: 32 * 1024 * 1024,
-    depth: 64,
-    attributes: 64,
-    text: 8 * 1024 * 1024,
-};
+pub const SOAP_XML: XmlLimits = XmlLimits { bytes: 32 * 1024 * 1024, depth: 64, attributes: 64, text: 8 * 1024 * 1024 };
 
 /// One metadata fragment of an update: applicability rules nest, real ones stay below 40 levels and 1 MiB.
-pub const UPDATE_XML: XmlLimits = XmlLimits {
-    bytes: 4 * 1024 * 1024,
-    depth: 96,
-    attributes: 128,
-    text: 1024 * 1024,
-};
+pub const UPDATE_XML: XmlLimits = XmlLimits { bytes: 4 * 1024 * 1024, depth: 96, attributes: 128, text: 1024 * 1024 };

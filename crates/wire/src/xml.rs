@@ -112,9 +112,6 @@ impl XmlErrorKind {
     /// A [`XmlErrorKind::Value`] with the value cut to a printable length.
     #[must_use]
     pub fn value(what: impl Into<String>, value: &str) -> Self {
-        Self::Value {
-            what: what.into(),
-            value: value.chars().take(80).collect(),
-        }
+        Self::Value { what: what.into(), value: value.chars().take(80).collect() }
     }
 }

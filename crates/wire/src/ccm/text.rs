@@ -50,7 +50,7 @@ pub fn decode(bytes: &[u8]) -> Result<String, TextError> {
         [_, 0, ..] => from_units(bytes, u16::from_le_bytes)?,
         _ => match std::str::from_utf8(bytes) {
             Ok(text) => text.trim_start_matches('\u{FEFF}').to_owned(),
-            Err(_) if bytes.len() % 2 == 0 => from_units(bytes, u16::from_le_bytes)?,
+            Err(_) if bytes.len().is_multiple_of(2) => from_units(bytes, u16::from_le_bytes)?,
             Err(_) => return Err(TextError::Unknown),
         },
     };

@@ -1,11 +1,21 @@
 //! Result codes: their names, and which cause on the wire becomes which code.
 
+mod codes;
+mod mapping;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use codes::{DEFAULT_RETRY_CODES, KnownCode, NotACode, all, lookup};
+pub use mapping::{
+    CCM_E_BAD_HTTP_STATUS_CODE, CCM_E_TRANSIENT, E_PENDING, GROUP_POLICY_CONFLICT, MappedFailure, Recovery,
+    WU_E_PT_EXCEEDED_MAX_SERVER_TRIPS, WU_E_PT_SOAPCLIENT_SOAPFAULT, fault_recovery, from_winhttp, map_http_status,
+    map_transport, winhttp_error,
+};
 pub use transport::{ProxyFailure, TlsFailure, TransportFailure};
 
 /// A Windows result code. Displays as `0x8024401F`.

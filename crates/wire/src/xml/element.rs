@@ -40,10 +40,7 @@ impl Element {
         let mut element = Self {
             namespace: tag.namespace().to_owned(),
             name: tag.local().to_owned(),
-            attributes: tag
-                .attrs()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            attributes: tag.attrs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             offset: tag.offset(),
             ..Self::default()
         };
@@ -57,10 +54,7 @@ impl Element {
                 Piece::Text(part) => own.push_str(&part),
             }
             if own.len() > limits.text {
-                return Err(tag.error(XmlErrorKind::Limit {
-                    what: "bytes of text",
-                    limit: limits.text,
-                }));
+                return Err(tag.error(XmlErrorKind::Limit { what: "bytes of text", limit: limits.text }));
             }
         }
         if element.children.is_empty() {
@@ -110,10 +104,7 @@ impl Element {
         self.attr(name).ok_or_else(|| {
             XmlError::new(
                 self.offset,
-                XmlErrorKind::MissingAttribute {
-                    element: self.name.clone(),
-                    attribute: name.to_owned(),
-                },
+                XmlErrorKind::MissingAttribute { element: self.name.clone(), attribute: name.to_owned() },
             )
         })
     }

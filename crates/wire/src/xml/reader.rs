@@ -75,19 +75,14 @@ impl<'a> Tag<'a> {
     /// Value of an attribute by namespace and local name.
     #[must_use]
     pub fn attr_ns(&self, namespace: &str, name: &str) -> Option<&str> {
-        let found = self
-            .attributes
-            .iter()
-            .find(|attribute| attribute.local == name && attribute.namespace == namespace);
+        let found =
+            self.attributes.iter().find(|attribute| attribute.local == name && attribute.namespace == namespace);
         found.map(|attribute| &*attribute.value)
     }
 
     /// All attributes without namespace, in document order: name and value.
     pub fn attrs(&self) -> impl Iterator<Item = (&'a str, &str)> {
-        let plain = self
-            .attributes
-            .iter()
-            .filter(|attribute| attribute.namespace.is_empty());
+        let plain = self.attributes.iter().filter(|attribute| attribute.namespace.is_empty());
         plain.map(|attribute| (attribute.local, &*attribute.value))
     }
 
@@ -97,10 +92,7 @@ impl<'a> Tag<'a> {
     /// [`XmlErrorKind::MissingAttribute`].
     pub fn require(&self, name: &str) -> Result<&str, XmlError> {
         self.attr(name).ok_or_else(|| {
-            self.error(XmlErrorKind::MissingAttribute {
-                element: self.local.to_owned(),
-                attribute: name.to_owned(),
-            })
+            self.error(XmlErrorKind::MissingAttribute { element: self.local.to_owned(), attribute: name.to_owned() })
         })
     }
 
@@ -125,10 +117,7 @@ impl<'a> Tag<'a> {
     pub fn require_parsed<T: FromStr>(&self, name: &str) -> Result<T, XmlError> {
         self.require(name)?;
         self.parse_attr(name)?.ok_or_else(|| {
-            self.error(XmlErrorKind::MissingAttribute {
-                element: self.local.to_owned(),
-                attribute: name.to_owned(),
-            })
+            self.error(XmlErrorKind::MissingAttribute { element: self.local.to_owned(), attribute: name.to_owned() })
         })
     }
 
@@ -237,10 +226,7 @@ impl<'a> Reader<'a> {
                 Step::Start(tag) => return Ok(tag),
                 Step::Text(text) if text.trim().is_empty() => {}
                 _ => {
-                    return Err(XmlError::new(
-                        at,
-                        XmlErrorKind::MissingElement("document element".to_owned()),
-                    ));
+                    return Err(XmlError::new(at, XmlErrorKind::MissingElement("document element".to_owned())));
                 }
             }
         }
@@ -292,10 +278,7 @@ impl<'a> Reader<'a> {
     pub fn expect_start(&mut self, parent: &Tag<'a>, namespace: &str, local: &str) -> Result<Tag<'a>, XmlError> {
         match self.next_child(parent)? {
             Some(tag) => expect(tag, namespace, local),
-            None => Err(XmlError::new(
-                self.offset(),
-                XmlErrorKind::MissingElement(local.to_owned()),
-            )),
+            None => Err(XmlError::new(self.offset(), XmlErrorKind::MissingElement(local.to_owned()))),
         }
     }
 
@@ -435,10 +418,7 @@ impl<'a> Reader<'a> {
                 Event::DocType(_) => return Err(XmlError::new(before, XmlErrorKind::Doctype)),
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
                 Event::Empty(_) => {
-                    return Err(XmlError::new(
-                        before,
-                        XmlErrorKind::Syntax("unexpanded empty element".to_owned()),
-                    ));
+                    return Err(XmlError::new(before, XmlErrorKind::Syntax("unexpanded empty element".to_owned())));
                 }
             }
         }
@@ -491,11 +471,7 @@ impl<'a> Reader<'a> {
             if self.bindings.len() == BINDINGS {
                 return fail(limit("namespace declarations", BINDINGS));
             }
-            self.bindings.push(Binding {
-                depth: self.depth,
-                prefix,
-                name: value.clone(),
-            });
+            self.bindings.push(Binding { depth: self.depth, prefix, name: value.clone() });
         }
         let (namespace, local) = match name.split_once(':') {
             Some((prefix, local)) => (self.lookup(prefix, offset)?, local),
@@ -509,20 +485,9 @@ impl<'a> Reader<'a> {
                 None if name == "xmlns" => continue,
                 None => (Cow::Borrowed(NO_NAMESPACE), name),
             };
-            attributes.push(Attribute {
-                namespace,
-                local,
-                value,
-            });
+            attributes.push(Attribute { namespace, local, value });
         }
-        Ok(Tag {
-            namespace,
-            local,
-            attributes,
-            depth: self.depth,
-            offset,
-            content,
-        })
+        Ok(Tag { namespace, local, attributes, depth: self.depth, offset, content })
     }
 
     fn lookup_default(&self) -> Cow<'a, str> {
@@ -551,10 +516,7 @@ fn expect<'a>(tag: Tag<'a>, namespace: &str, local: &str) -> Result<Tag<'a>, Xml
     } else {
         format!("'{}' of namespace '{}'", tag.local, tag.namespace)
     };
-    Err(tag.error(XmlErrorKind::Unexpected {
-        expected: local.to_owned(),
-        found,
-    }))
+    Err(tag.error(XmlErrorKind::Unexpected { expected: local.to_owned(), found }))
 }
 
 fn resolve<'a>(reference: &quick_xml::events::BytesRef<'a>, at: u64) -> Result<Cow<'a, str>, XmlError> {

@@ -3,12 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::limits;
 
-const TINY: XmlLimits = XmlLimits {
-    bytes: 200,
-    depth: 3,
-    attributes: 2,
-    text: 10,
-};
+const TINY: XmlLimits = XmlLimits { bytes: 200, depth: 3, attributes: 2, text: 10 };
 
 fn parse(text: &str) -> Result<Element, XmlError> {
     Element::parse(text, TINY)
@@ -88,10 +83,7 @@ fn each_limit_holds_at_the_limit_and_fails_one_past_it() {
     let limit = |what, limit| Err(XmlErrorKind::Limit { what, limit });
 
     assert_eq!(kind(&format!("<a>{}</a>", "<b/>".repeat(48) + " ")), Ok(()));
-    assert_eq!(
-        kind(&format!("<a>{}</a>", "<b/>".repeat(48) + "  ")),
-        limit("bytes", 200)
-    );
+    assert_eq!(kind(&format!("<a>{}</a>", "<b/>".repeat(48) + "  ")), limit("bytes", 200));
     assert_eq!(kind("<a><b><c/></b></a>"), Ok(()));
     assert_eq!(kind("<a><b><c><d/></c></b></a>"), limit("nesting levels", 3));
     assert_eq!(kind("<a x='1' y='2'/>"), Ok(()));
@@ -110,15 +102,7 @@ fn hostile_texts_are_refused_with_a_reason() {
     assert_eq!(kind("<a/><b/>"), XmlErrorKind::TrailingContent);
     assert_eq!(kind("<a/>x"), XmlErrorKind::TrailingContent);
     assert_eq!(kind(""), XmlErrorKind::MissingElement("document element".to_owned()));
-    for text in [
-        "<a",
-        "<a>",
-        "<a b='1' b='2'/>",
-        "<a b=1/>",
-        "</a>",
-        "<a><b/>",
-        "<a b='&c;'/>",
-    ] {
+    for text in ["<a", "<a>", "<a b='1' b='2'/>", "<a b=1/>", "</a>", "<a><b/>", "<a b='&c;'/>"] {
         assert!(matches!(kind(text), XmlErrorKind::Syntax(_)), "{text}");
     }
     let error = Reader::from_bytes(b"<a>\xFF</a>", TINY).map(|_| ()).unwrap_err();
@@ -133,14 +117,8 @@ fn values_say_what_is_wrong_with_them() {
         root.require_parsed::<u32>("n").unwrap_err().to_string(),
         "byte 0: 'x' is not a valid value of attribute 'n'"
     );
-    assert_eq!(
-        root.require("m").unwrap_err().to_string(),
-        "byte 0: attribute 'm' of 'a' is missing"
-    );
-    assert_eq!(
-        reader.parse_text::<u32>(&root).unwrap_err().to_string(),
-        "byte 0: 'y' is not a valid text of 'a'"
-    );
+    assert_eq!(root.require("m").unwrap_err().to_string(), "byte 0: attribute 'm' of 'a' is missing");
+    assert_eq!(reader.parse_text::<u32>(&root).unwrap_err().to_string(), "byte 0: 'y' is not a valid text of 'a'");
 }
 
 #[test]

@@ -38,10 +38,7 @@ impl Writer {
     /// An empty text with that style of empty elements.
     #[must_use]
     pub fn with_style(style: EmptyStyle) -> Self {
-        Self {
-            style,
-            ..Self::default()
-        }
+        Self { style, ..Self::default() }
     }
 
     /// Opens an element.
