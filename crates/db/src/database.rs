@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// The boxed future that a closure returns.
 pub type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -80,6 +80,8 @@ struct Inner {
     main: Mutex<SqliteConnection>,
     /// Connections for reading beside the writer: only for files in real time.
     readers: Option<SqlitePool>,
+    /// Number of committed writes.
+    writes: watch::Sender<u64>,
 }
 
 /// Connections that read a file at the same time in real time.
@@ -112,11 +114,8 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
-        let readers = (timing == Timing::Real).then(|| {
-            SqlitePoolOptions::new()
-                .max_connections(READERS)
-                .connect_lazy_with(options.clone())
-        });
+        let readers = (timing == Timing::Real)
+            .then(|| SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.clone()));
         Self::open(timing, &path.to_string_lossy(), &options, readers).await
     }
 
@@ -127,15 +126,8 @@ impl Database {
         readers: Option<SqlitePool>,
     ) -> Result<Self, DbError> {
         let connecting = SqliteConnection::connect_with(options);
-        let main = drive(timing, connecting).await.map_err(|source| DbError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self(Arc::new(Inner {
-            timing,
-            main: Mutex::new(main),
-            readers,
-        })))
+        let main = drive(timing, connecting).await.map_err(|source| DbError::Open { path: path.to_owned(), source })?;
+        Ok(Self(Arc::new(Inner { timing, main: Mutex::new(main), readers, writes: watch::Sender::new(0) })))
     }
 
     /// Runs the reading statements of `work`; `operation` names them in errors.
@@ -178,9 +170,17 @@ impl Database {
                 }
             }
         };
-        drive(self.0.timing, transaction)
-            .await
-            .map_err(|source| DbError::Statement { operation, source })
+        let value =
+            drive(self.0.timing, transaction).await.map_err(|source| DbError::Statement { operation, source })?;
+        drop(connection);
+        self.0.writes.send_modify(|writes| *writes += 1);
+        Ok(value)
+    }
+
+    /// Wakes whoever holds it after every committed write: for components that react to changes of tables.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.writes.subscribe()
     }
 
     /// Writes the whole database to `path`, replacing a file that is there. Equal contents give equal bytes
@@ -189,24 +189,15 @@ impl Database {
     /// # Errors
     /// [`DbError::Save`] if the path is not Unicode or cannot be written.
     pub async fn save_to(&self, path: &Path) -> Result<(), DbError> {
-        let failed = |why: String| DbError::Save {
-            path: path.to_owned(),
-            why,
-        };
-        let text = path
-            .to_str()
-            .ok_or_else(|| failed("the path is not valid Unicode".to_owned()))?
-            .to_owned();
+        let failed = |why: String| DbError::Save { path: path.to_owned(), why };
+        let text = path.to_str().ok_or_else(|| failed("the path is not valid Unicode".to_owned()))?.to_owned();
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error.to_string())),
             _ => {}
         }
         let mut connection = self.0.main.lock().await;
         let saving = sqlx::query("VACUUM INTO ?").bind(text).execute(&mut *connection);
-        drive(self.0.timing, saving)
-            .await
-            .map(|_| ())
-            .map_err(|error| failed(error.to_string()))
+        drive(self.0.timing, saving).await.map(|_| ()).map_err(|error| failed(error.to_string()))
     }
 
     pub(crate) fn timing(&self) -> Timing {

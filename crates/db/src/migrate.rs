@@ -29,10 +29,7 @@ impl Database {
     /// changed since.
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<(), DbError> {
         if let Some(pair) = migrations.windows(2).find(|pair| pair[0].version >= pair[1].version) {
-            return Err(refused(
-                &pair[1],
-                "its number is not above that of the script before it",
-            ));
+            return Err(refused(&pair[1], "its number is not above that of the script before it"));
         }
         let mut connection = self.main().lock().await;
         for migration in migrations {
@@ -44,15 +41,9 @@ impl Database {
 
 async fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Result<(), DbError> {
     let failed = |error: sqlx::Error| refused(migration, &error.to_string());
-    let sha256: String = Sha256::digest(migration.sql)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256: String = Sha256::digest(migration.sql).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    sqlx::raw_sql(REGISTER)
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed)?;
+    sqlx::raw_sql(REGISTER).execute(&mut *transaction).await.map_err(failed)?;
     let applied: Option<String> = sqlx::query_scalar("SELECT sha256 FROM schema_migrations WHERE version = ?")
         .bind(migration.version)
         .fetch_optional(&mut *transaction)
@@ -61,17 +52,11 @@ async fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Resu
     match applied {
         Some(hash) if hash == sha256 => return Ok(()),
         Some(_) => {
-            return Err(refused(
-                migration,
-                "the database was made with another text of this script",
-            ));
+            return Err(refused(migration, "the database was made with another text of this script"));
         }
         None => {}
     }
-    sqlx::raw_sql(migration.sql)
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed)?;
+    sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(failed)?;
     sqlx::query("INSERT INTO schema_migrations (version, name, sha256) VALUES (?, ?, ?)")
         .bind(migration.version)
         .bind(migration.name)
@@ -83,9 +68,5 @@ async fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Resu
 }
 
 fn refused(migration: &Migration, why: &str) -> DbError {
-    DbError::Migration {
-        version: migration.version,
-        name: migration.name.to_owned(),
-        why: why.to_owned(),
-    }
+    DbError::Migration { version: migration.version, name: migration.name.to_owned(), why: why.to_owned() }
 }
