@@ -37,7 +37,7 @@ pub struct SoftwareUpdates {
     pub enabled: bool,
     /// Seconds between a failed scan and its repetition.
     pub scan_retry_delay: u32,
-    /// How often a failed scan is repeated.
+    /// Failures on one software update point before another is tried (docs: at least four).
     pub max_scan_retries: u32,
     /// Seconds to wait for an answer to a location request.
     pub location_timeout: u32,
@@ -56,7 +56,7 @@ impl SoftwareUpdates {
             received: found.is_some(),
             enabled: found.as_ref().and_then(|config| truth(config, "Enabled")).unwrap_or(true),
             scan_retry_delay: of("ScanRetryDelay", 1800),
-            max_scan_retries: of("MaxScanRetryCount", 15),
+            max_scan_retries: of("MaxScanRetryCount", 4),
             location_timeout: of("WSUSLocationTimeout", 604_800),
             group_policy_timeout: of("GroupPolicyNotificationTimeout", 120),
         }

@@ -258,12 +258,16 @@ pub enum Message {
         /// Ids of policies that no longer apply.
         revoked: Vec<String>,
     },
-    /// From the Policy Evaluator: settings of this class changed.
+    /// From the Policy Evaluator through the agent host: settings of this class changed.
     SettingsChanged {
         /// WMI class in ActualConfig.
         class: String,
-        /// Key of the instance, as `Class.Key="…"` paths show it.
+        /// Name of the key property, `UniqueID`.
+        key_name: String,
+        /// Value of the key property.
         key: String,
+        /// Whether the instance is new.
+        created: bool,
     },
     /// To the Scan Agent: scan these sources (scan cycle).
     ScanByUpdateSource {

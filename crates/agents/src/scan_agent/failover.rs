@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use cmsim_wire::hresult::HResult;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::framework::Location;
 
-/// Failures on one software update point before another is tried (docs: "at least four").
-const FAILURES_BEFORE_SWITCH: u32 = 4;
 /// Wait before the first try of another one (docs).
 const SWITCH_DELAY: Duration = Duration::from_secs(120);
 /// With boundary groups the last good one is tried for at least this long (docs).
@@ -45,8 +42,8 @@ pub struct Rules {
     pub delay: Duration,
     /// Whether the 120 minutes of boundary groups apply.
     pub boundary_groups: bool,
-    /// Repetitions left.
-    pub retries_left: u32,
+    /// Failures on one software update point before another is tried.
+    pub failures_before_switch: u32,
 }
 
 impl Affinity {
@@ -76,15 +73,15 @@ impl Affinity {
     }
 
     /// A scan failed.
-    pub fn failed(&mut self, _code: HResult, now: Timestamp, rules: Rules) -> Verdict {
-        if !rules.listed || rules.retries_left == 0 {
+    pub fn failed(&mut self, now: Timestamp, rules: Rules) -> Verdict {
+        if !rules.listed {
             return Verdict::GiveUp;
         }
         self.failures += 1;
         let first = *self.first_failure.get_or_insert(now);
         let tried_for = Duration::try_from(now.duration_since(first)).unwrap_or_default();
         let long_enough = !rules.boundary_groups || tried_for >= KEEP_LAST_GOOD;
-        if self.failures >= FAILURES_BEFORE_SWITCH && long_enough {
+        if self.failures >= rules.failures_before_switch && long_enough {
             self.switch = true;
             return Verdict::Retry(SWITCH_DELAY);
         }
@@ -104,7 +101,7 @@ mod tests {
     }
 
     fn rules(listed: bool, boundary_groups: bool) -> Rules {
-        Rules { listed, delay: Duration::from_secs(1800), boundary_groups, retries_left: 10 }
+        Rules { listed, delay: Duration::from_secs(1800), boundary_groups, failures_before_switch: 4 }
     }
 
     #[test]
@@ -124,12 +121,12 @@ mod tests {
         let mut now: Timestamp = "2014-01-20T17:00:00Z".parse().unwrap();
         for _ in 0..3 {
             affinity.choose(&offered());
-            let verdict = affinity.failed(HResult(0x8024_4022), now, rules(true, false));
+            let verdict = affinity.failed(now, rules(true, false));
             assert_eq!(verdict, Verdict::Retry(Duration::from_secs(1800)));
             now += Duration::from_secs(1800);
         }
         assert_eq!(affinity.choose(&offered()).unwrap().url, "http://a:8530");
-        assert_eq!(affinity.failed(HResult(0x8024_4022), now, rules(true, false)), Verdict::Retry(SWITCH_DELAY));
+        assert_eq!(affinity.failed(now, rules(true, false)), Verdict::Retry(SWITCH_DELAY));
         assert_eq!(affinity.choose(&offered()).unwrap().url, "http://b:8530");
         affinity.succeeded();
         assert_eq!(affinity.last_success.as_deref(), Some("http://b:8530"));
@@ -141,7 +138,7 @@ mod tests {
         affinity.choose(&offered());
         for _ in 0..9 {
             let now = "2014-01-20T17:00:00Z".parse().unwrap();
-            assert_eq!(affinity.failed(HResult(0x8007_2EE2), now, rules(false, false)), Verdict::GiveUp);
+            assert_eq!(affinity.failed(now, rules(false, false)), Verdict::GiveUp);
         }
         assert_eq!(affinity.choose(&offered()).unwrap().url, "http://a:8530");
     }
@@ -153,7 +150,7 @@ mod tests {
         affinity.choose(&offered());
         let mut delays = Vec::new();
         for _ in 0..5 {
-            delays.push(affinity.failed(HResult(0x8024_4022), now, rules(true, true)));
+            delays.push(affinity.failed(now, rules(true, true)));
             now += Duration::from_secs(1800);
         }
         assert_eq!(delays[3], Verdict::Retry(Duration::from_secs(1800)));

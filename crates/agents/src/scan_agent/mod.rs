@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
+use cmsim_wire::ccm::cim_time;
 use cmsim_wire::hresult::HResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -47,7 +48,7 @@ impl Agent for ScanAgent {
     fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
         match input {
             Input::Start => self.start(cx),
-            Input::Message(Message::SettingsChanged { class, key }) => Self::policy_changed(&class, &key, cx),
+            Input::Message(Message::SettingsChanged { class, key, .. }) => Self::policy_changed(&class, &key, cx),
             Input::Message(Message::Scheduled(ScheduleId(113))) => self.scan_by_source(true, &[], cx),
             Input::Message(Message::ScanByUpdateSource { force, sources }) => self.scan_by_source(force, &sources, cx),
             Input::Message(Message::ScanByUpdates { force, sources }) => self.scan_by_updates(force, &sources, cx),
@@ -406,9 +407,9 @@ impl ScanAgent {
             listed: policies.iter().any(|policy| policy.id == job.source.id && policy.repeats(code)),
             delay: seconds(config.scan_retry_delay),
             boundary_groups: settings::boundary_groups_decide(cx.machine),
-            retries_left: config.max_scan_retries.saturating_sub(job.retries),
+            failures_before_switch: config.max_scan_retries.max(1),
         };
-        match self.affinity.failed(code, cx.now, rules) {
+        match self.affinity.failed(cx.now, rules) {
             Verdict::Retry(after) => {
                 job.retries += 1;
                 Self::raise(job, scan_state::PENDING_RETRY, Some(code), cx);
@@ -497,9 +498,7 @@ impl ScanAgent {
         let history = cx.machine.wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory").ok()?;
         let found = history.iter().find(|row| settings::guid(row, "UpdateSourceID") == Some(id))?;
         let at = settings::text(found, "LastCompletionTime")?;
-        let at = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", at.get(..14)?).ok()?;
-        let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-        Some((at, settings::number(found, "UpdateSourceVersion")?))
+        Some((cim_time::parse(at)?, settings::number(found, "UpdateSourceVersion")?))
     }
 
     fn is_fresh(source: &SourceKey, cx: &Context<'_>) -> bool {

@@ -220,7 +220,12 @@ fn the_scan_cycle_names_its_sources() {
 #[test]
 fn a_new_policy_brings_a_first_scan_within_two_hours() {
     let (mut agent, mut machine) = (ScanAgent::default(), machine());
-    let input = Input::Message(Message::SettingsChanged { class: "CCM_UpdateSource".into(), key: braced(SOURCE) });
+    let input = Input::Message(Message::SettingsChanged {
+        class: "CCM_UpdateSource".into(),
+        key_name: "UniqueID".into(),
+        key: braced(SOURCE),
+        created: true,
+    });
     let effects = handle(&mut agent, input, &mut machine);
     let (name, after) = timers(&effects).remove(0);
     assert!(after < Duration::from_secs(7200));
