@@ -27,7 +27,7 @@ pub use directory::Directory;
 pub use disk::{Disk, DiskError, FileFacts, FileVersion};
 pub use event_log::{EventLog, EventRecord, NewEvent};
 pub use host::{Hardware, Host, HostSpec, Interface, Membership};
-pub use log::{LogHandle, LogLine};
+pub use log::{FormattedRecord, LogHandle, LogLine};
 pub use packages::Packages;
 pub use registry::{BadPath, Registry, RegistryValue};
 pub use services::{ServiceError, ServiceState, ServiceStatus, Services, StartType};
