@@ -1,0 +1,229 @@
+//! One agent as a task: a mailbox, its timers, its calls, its effects in order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cmsim_agents::framework::{AgentId, Effect, HttpCall, Input, LogLine, Pace, TimerName};
+use cmsim_logs::Log;
+use cmsim_net::Network;
+use cmsim_sim::SimRng;
+use cmsim_sim::journal::Event;
+use cmsim_wire::profile::WuaGeneration;
+use cmsim_world::Host;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::http::Stacks;
+use crate::machine::LocalMachine;
+use crate::policy::DomainAccess;
+use crate::run::Resident;
+
+/// What lands in an agent's mailbox.
+pub(crate) enum Post {
+    /// Something for the agent.
+    Input(Input),
+    /// One of the agent's timers ran out; stale ones have an old generation.
+    Timer(TimerName, u64),
+    /// Tell the agent's state.
+    Save(oneshot::Sender<serde_json::Value>),
+    /// The process ends.
+    Stop,
+}
+
+/// What the agents of one machine share.
+pub(crate) struct Shared {
+    pub(crate) host: Host,
+    pub(crate) network: Network,
+    pub(crate) domain: Option<DomainAccess>,
+    pub(crate) machine: Mutex<LocalMachine>,
+    pub(crate) stacks: Stacks,
+    /// Unbounded: two agents that tell each other things must not wait for each other's mailbox, and every message
+    /// follows from one timer, trigger or answer, so mailboxes stay short.
+    pub(crate) mailboxes: BTreeMap<AgentId, UnboundedSender<Post>>,
+}
+
+impl Shared {
+    fn machine(&self) -> MutexGuard<'_, LocalMachine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something into an agent's mailbox; on a machine without that agent it is only noted.
+    pub(crate) fn post(&self, to: AgentId, post: Post) {
+        let delivered = self.mailboxes.get(&to).is_some_and(|mailbox| mailbox.send(post).is_ok());
+        if !delivered {
+            let event = Event::Note { name: "client.no_agent", text: format!("{to} does not run on this machine") };
+            self.host.journal().record(self.host.name(), &to.to_string().into(), event);
+        }
+    }
+}
+
+/// A timer that has not run out.
+struct Pending {
+    generation: u64,
+    task: AbortHandle,
+}
+
+pub(crate) struct AgentTask {
+    id: AgentId,
+    /// Host and agent, as the register of waits shows them.
+    who: Arc<str>,
+    agent: Box<dyn Resident>,
+    mailbox: UnboundedReceiver<Post>,
+    shared: Arc<Shared>,
+    timers: BTreeMap<TimerName, Pending>,
+    next_generation: u64,
+    pace: SimRng,
+    /// Timers and calls; they end with the agent.
+    children: JoinSet<()>,
+}
+
+impl AgentTask {
+    pub(crate) fn new(
+        id: AgentId,
+        agent: Box<dyn Resident>,
+        mailbox: UnboundedReceiver<Post>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            id,
+            who: format!("{} {id}", shared.host.name()).into(),
+            agent,
+            mailbox,
+            timers: BTreeMap::new(),
+            next_generation: 0,
+            pace: shared.host.seed().stream(&format!("agent/{id}/pace")),
+            children: JoinSet::new(),
+            shared,
+        }
+    }
+
+    /// Handles what arrives until the process ends; gives the agent back.
+    pub(crate) async fn run(mut self) -> Box<dyn Resident> {
+        while let Some(post) = self.next_post().await {
+            self.reap();
+            match post {
+                Post::Stop => break,
+                Post::Save(reply) => {
+                    // Nobody waits any more: then nobody needs the state.
+                    let _ = reply.send(self.agent.state());
+                }
+                Post::Input(input) => self.handle(input).await,
+                Post::Timer(name, generation) => {
+                    if self.timers.get(&name).is_some_and(|pending| pending.generation == generation) {
+                        self.timers.remove(&name);
+                        self.handle(Input::Timer(name)).await;
+                    }
+                }
+            }
+        }
+        self.children.shutdown().await;
+        self.agent
+    }
+
+    async fn next_post(&mut self) -> Option<Post> {
+        if let Ok(post) = self.mailbox.try_recv() {
+            return Some(post);
+        }
+        let _waiting = self.shared.host.clock().waits().enter(&self.who, "a message", None);
+        self.mailbox.recv().await
+    }
+
+    /// Forgets children that are done; a panic of one is a panic of the agent.
+    fn reap(&mut self) {
+        while let Some(ended) = self.children.try_join_next() {
+            if let Err(error) = ended
+                && let Ok(panic) = error.try_into_panic()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    async fn handle(&mut self, input: Input) {
+        // A process that does not run hears nothing.
+        if !self.shared.machine().is_running(self.id) {
+            return;
+        }
+        self.look_for_controller(&input).await;
+        let turn = self.shared.machine().turn(self.id, self.agent.as_agent(), input);
+        for (position, effect) in turn.effects.into_iter().enumerate() {
+            if position > 0 {
+                self.pause().await;
+            }
+            self.perform(effect);
+        }
+    }
+
+    /// Group Policy asks a domain controller whenever it processes policy: at its start and when a timer says so.
+    async fn look_for_controller(&self, input: &Input) {
+        let processes = self.id == AgentId::GroupPolicy && matches!(input, Input::Start | Input::Timer(_));
+        if let Some(domain) = self.shared.domain.as_ref().filter(|_| processes) {
+            let answers = domain.controller_answers(&self.shared.host, &self.shared.network).await;
+            self.shared.machine().set_controller_answers(answers);
+        }
+    }
+
+    async fn pause(&mut self) {
+        let gap = Pace.next(&mut || self.pace.next_u64());
+        if !gap.is_zero() {
+            self.shared.host.clock().wait(&self.who, "its own next step", gap).await;
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Log(line) => self.log(line),
+            Effect::Tell(to, message) => self.shared.post(to, Post::Input(Input::Message(message))),
+            Effect::Timer { name, after, what } => {
+                self.cancel(&name);
+                let generation = self.next_generation;
+                self.next_generation += 1;
+                let (shared, who, timer) = (Arc::clone(&self.shared), Arc::clone(&self.who), name.clone());
+                let id = self.id;
+                let task = self.children.spawn(async move {
+                    shared.host.clock().wait(&who, &what, after).await;
+                    shared.post(id, Post::Timer(timer, generation));
+                });
+                self.timers.insert(name, Pending { generation, task });
+            }
+            Effect::CancelTimer(name) => self.cancel(&name),
+            Effect::Http(call) => self.call(call),
+        }
+    }
+
+    fn cancel(&mut self, name: &TimerName) {
+        if let Some(pending) = self.timers.remove(name) {
+            pending.task.abort();
+        }
+    }
+
+    fn call(&mut self, call: HttpCall) {
+        let (shared, id, number) = (Arc::clone(&self.shared), self.id, call.id);
+        self.children.spawn(async move {
+            let outcome = shared.stacks.call(id, call).await;
+            shared.post(id, Post::Input(Input::Http { call: number, outcome }));
+        });
+    }
+
+    fn log(&self, line: LogLine) {
+        let host = &self.shared.host;
+        // The agent's own log has another format since Windows 10.
+        let log = match line.log {
+            Log::WindowsUpdate if host.profile().wua == WuaGeneration::Wua10 => Log::WindowsUpdateDecoded,
+            log => log,
+        };
+        let process = {
+            use cmsim_agents::framework::Machine as _;
+            self.shared.machine().process_id(line.process)
+        };
+        let record = cmsim_world::LogLine {
+            severity: line.severity,
+            source: line.source,
+            thread: line.thread,
+            evidence: line.evidence,
+            text: line.text,
+        };
+        host.log(log).write_in(line.component.unwrap_or(log.component()), process, &record);
+    }
+}

@@ -1,0 +1,68 @@
+//! Domain Group Policy: what applies to the machine, and whether a controller is there to say so.
+
+use std::time::Duration;
+
+use cmsim_agents::framework::PolicySetting;
+use cmsim_net::Network;
+use cmsim_world::directory::DIRECTORY_PORT;
+use cmsim_world::{Directory, Host, Membership};
+
+use crate::convert;
+
+/// How long a machine tries one domain controller (inferred).
+const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The directory as one machine reaches it.
+#[derive(Clone, Debug)]
+pub struct DomainAccess {
+    /// The directory of the world.
+    pub directory: Directory,
+}
+
+/// Computer settings of the domain's policy objects, in order of precedence: last wins.
+pub type EffectiveDomainPolicy = Vec<PolicySetting>;
+
+impl DomainAccess {
+    /// The settings that apply to the host; empty in a workgroup.
+    #[must_use]
+    pub fn policy_of(&self, host: &Host) -> EffectiveDomainPolicy {
+        let Membership::Domain { domain, ou } = host.membership() else {
+            return Vec::new();
+        };
+        let policy = self.directory.effective_policy(domain, ou, host.ad_site().as_deref());
+        let settings = policy.settings.into_iter().map(|setting| PolicySetting {
+            key: setting.key,
+            name: setting.name,
+            value: Some(convert::registry_to_agents(setting.value)),
+        });
+        settings.collect()
+    }
+
+    /// Whether a controller of the host's domain takes a connection on its LDAP port: names, firewalls and power decide.
+    pub(crate) async fn controller_answers(&self, host: &Host, network: &Network) -> bool {
+        let Some(domain) = host.domain() else {
+            return true;
+        };
+        let Ok(domain) = self.directory.domain(domain) else {
+            return false;
+        };
+        for controller in &domain.controllers {
+            let name = format!("{controller}.{}", domain.name);
+            for address in network.resolve(host.name(), &name) {
+                let at = (address, DIRECTORY_PORT).into();
+                if network.connect(host.name(), at, CONTROLLER_TIMEOUT).await.is_ok() {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Finds the host's AD site by its first address, as Netlogon does, and stores it on the host.
+    pub fn locate(&self, host: &Host) {
+        let site = host.interfaces().first().and_then(|interface| self.directory.site_of(interface.address));
+        if let Some(site) = site.filter(|_| host.domain().is_some()) {
+            host.set_ad_site(&site);
+        }
+    }
+}
