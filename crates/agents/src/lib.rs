@@ -10,6 +10,8 @@ mod event;
 pub mod framework;
 pub mod group_policy;
 pub mod location_services;
+pub mod policy_agent;
+pub mod policy_evaluator;
 pub mod registry_pol;
 pub mod scan_agent;
 pub mod scheduler;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cmsim_wire::hresult::HResult;
 use cmsim_wire::profile::Profile;
+use cmsim_wire::update::{FileFacts, MachineFacts, OsFacts, RegistryData, RegistryView};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -179,8 +180,51 @@ impl Machine for TestMachine {
         if self.untrusted { Err(HResult(0x800B_0109)) } else { Ok(()) }
     }
 
+    fn facts(&self) -> &dyn MachineFacts {
+        self
+    }
+
     fn domain_policies(&self) -> Result<Vec<PolicySetting>, HResult> {
         self.policies.clone()
+    }
+}
+
+impl MachineFacts for TestMachine {
+    fn os(&self) -> OsFacts {
+        let os = &self.profile.os;
+        OsFacts {
+            version: [os.version[0], os.version[1], os.version[2]],
+            service_pack: os.service_pack.map(u32::from),
+            suite_mask: u32::from(os.suite_mask),
+            product_type: u32::from(os.product_type),
+            architecture: 9,
+            processor_level: 6,
+            processor_revision: 0,
+            processors: 2,
+            languages: vec!["en-US".into()],
+        }
+    }
+
+    fn registry_key(&self, _view: RegistryView, key: &str) -> bool {
+        let key = format!("hklm\\{}", key.to_lowercase());
+        self.registry.keys().any(|(found, _)| *found == key)
+    }
+
+    fn registry_value(&self, _view: RegistryView, key: &str, value: &str) -> Option<RegistryData> {
+        match self.registry(&format!("HKLM\\{key}"), value)? {
+            RegistryValue::Text(text) => Some(RegistryData::Text(text)),
+            RegistryValue::Number(number) => Some(RegistryData::Dword(number)),
+            RegistryValue::Lines(lines) => Some(RegistryData::Lines(lines)),
+            RegistryValue::Bytes(bytes) => Some(RegistryData::Binary(bytes)),
+        }
+    }
+
+    fn registry_subkeys(&self, _view: RegistryView, _key: &str, _prefix: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn file(&self, _path: &str) -> Option<FileFacts> {
+        None
     }
 }
 

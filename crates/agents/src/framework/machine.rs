@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cmsim_wire::hresult::HResult;
 use cmsim_wire::profile::Profile;
+use cmsim_wire::update::MachineFacts;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -226,6 +227,9 @@ pub trait Machine {
     fn sign(&self, data: &[u8]) -> Result<Vec<u8>, HResult>;
     /// `WinVerifyTrust` on a file's content: signed, chain trusted, in date.
     fn verify_trust(&self, signed_file: &[u8]) -> Result<(), HResult>;
+
+    /// The machine as applicability rules see it.
+    fn facts(&self) -> &dyn MachineFacts;
 
     /// Computer settings of every domain Group Policy object that applies, in order of precedence (last wins); empty for
     /// a workgroup machine. An error means the domain controller did not answer.
