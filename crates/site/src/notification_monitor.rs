@@ -19,19 +19,17 @@ const ROUTES: &[(&str, &str, &str, bool)] =
 pub struct NotificationMonitor {
     component: Component,
     site: SiteServer,
-    /// Number of the last change passed on.
-    last: i64,
 }
 
 impl NotificationMonitor {
-    /// The component of `site`, which begins with the first change there is.
+    /// The component of `site`, which begins with the oldest change that nobody has passed on.
     #[must_use]
     pub fn new(site: SiteServer) -> Self {
-        Self { component: Component::new(site.host().clone(), Log::SmsDbMon), site, last: 0 }
+        Self { component: Component::new(site.host().clone(), Log::SmsDbMon), site }
     }
 
     /// Passes changes on for ever.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
         let mut changes = self.site.db().database().changes();
         loop {
             self.component.wait("changes to gather", GATHER).await;
@@ -47,30 +45,38 @@ impl NotificationMonitor {
         }
     }
 
-    async fn pass_on(&mut self) {
+    async fn pass_on(&self) {
         // Without the database there is nothing to pass on; the next change wakes it again.
-        let Ok(notifications) = self.site.db().change_notifications(self.last).await else {
+        let Ok(notifications) = self.site.db().change_notifications().await else {
             return;
         };
         for notification in notifications {
-            self.last = notification.number;
-            self.drop_file(&notification);
+            if !self.drop_file(&notification) {
+                return;
+            }
+            // What cannot be forgotten is dropped again, and its reader finds nothing new.
+            let _ = self.site.db().forget_notification(notification.number).await;
         }
     }
 
-    fn drop_file(&self, notification: &ChangeNotification) {
+    /// Says whether the change is done with; one whose file cannot be written is tried again with the next change.
+    fn drop_file(&self, notification: &ChangeNotification) -> bool {
         let ChangeNotification { number, action, table, name, key } = notification;
         self.component.info(Evidence::Article, format!("RCV: {action} on {table} for {name} [{key}][{number}]"));
         let Some((_, folder, ending, content)) = ROUTES.iter().find(|(route, ..)| route == name) else {
-            return;
+            return true;
         };
         let path = format!(r"{INSTALL_DIR}\inboxes\{folder}\{key}.{ending}");
         let (bytes, remark) = if *content { (key.as_bytes(), " (non-zero)") } else { (&[][..], "") };
         match self.component.host.disk().write(&path, bytes) {
-            Ok(()) => self.component.info(Evidence::Article, format!("SND: Dropped {path}{remark} [{number}]")),
+            Ok(()) => {
+                self.component.info(Evidence::Article, format!("SND: Dropped {path}{remark} [{number}]"));
+                true
+            }
             Err(error) => {
                 let text = format!("ERROR: Failed to drop {path} [{number}], error {}", error.hresult() & 0xFFFF);
                 self.component.error(Evidence::Inferred, text);
+                false
             }
         }
     }

@@ -332,6 +332,28 @@ fn a_stopped_executive_does_nothing() {
 }
 
 #[test]
+fn a_change_whose_file_cannot_be_dropped_waits_for_the_next_one() {
+    run(|world| async move {
+        let (db, disk) = (world.site.db(), world.site.host().disk());
+        tokio::spawn(NotificationMonitor::new(world.site.clone()).run());
+        disk.set_capacity(Some(0));
+        synchronize(db, 36).await;
+        pass(&world.clock, 10).await;
+        assert_eq!(db.change_notifications().await.unwrap().len(), 1);
+        disk.set_capacity(None);
+        synchronize(db, 38).await;
+        pass(&world.clock, 10).await;
+        assert!(db.change_notifications().await.unwrap().is_empty());
+        let sent = lines(world.site.host(), Log::SmsDbMon);
+        assert_eq!(sent.iter().filter(|line| line.starts_with("SND: Dropped ")).count(), 2, "{sent:#?}");
+        // A monitor that is started later finds nothing to repeat.
+        tokio::spawn(NotificationMonitor::new(world.site.clone()).run());
+        pass(&world.clock, 10).await;
+        assert_eq!(lines(world.site.host(), Log::SmsDbMon), sent);
+    });
+}
+
+#[test]
 fn summaries_run_every_hour() {
     run(|world| async move {
         tokio::spawn(StateSystem::new(world.site.clone()).run());

@@ -118,20 +118,32 @@ impl SiteDb {
         .await
     }
 
-    /// Changes with a number above `after`, in order.
+    /// Changes that nobody has taken yet, in order.
     ///
     /// # Errors
     /// [`SiteDbError::Database`].
-    pub async fn change_notifications(&self, after: i64) -> Result<Vec<ChangeNotification>, SiteDbError> {
-        self.read("TableChangeNotifications", move |c| {
+    pub async fn change_notifications(&self) -> Result<Vec<ChangeNotification>, SiteDbError> {
+        self.read("TableChangeNotifications", |c| {
             Box::pin(
                 sqlx::query_as(
-                    r#"SELECT RecordID, Action, "Table", Name, "Key" FROM TableChangeNotifications
-                       WHERE RecordID > ? ORDER BY RecordID"#,
+                    r#"SELECT RecordID, Action, "Table", Name, "Key" FROM TableChangeNotifications ORDER BY RecordID"#,
                 )
-                .bind(after)
                 .fetch_all(c),
             )
+        })
+        .await
+    }
+
+    /// Takes a change off the list.
+    ///
+    /// # Errors
+    /// [`SiteDbError::Database`].
+    pub async fn forget_notification(&self, number: i64) -> Result<(), SiteDbError> {
+        self.write("TableChangeNotifications", move |c| {
+            Box::pin(async move {
+                let sql = "DELETE FROM TableChangeNotifications WHERE RecordID = ?";
+                sqlx::query(sql).bind(number).execute(c).await.map(drop)
+            })
         })
         .await
     }
