@@ -30,12 +30,12 @@ pub(crate) fn host() -> Host {
     host_in(&journal())
 }
 
-fn host_in(journal: &Journal) -> Host {
+pub(crate) fn host_in(journal: &Journal) -> Host {
     let spec = HostSpec::in_domain("CLIENT1", "CONTOSO.COM", "192.168.2.62".parse().unwrap(), Profile::windows_7());
     Host::new(spec, journal.clone(), &Seed::new(1))
 }
 
-fn network(journal: &Journal) -> Network {
+pub(crate) fn network(journal: &Journal) -> Network {
     let network = Network::memory(journal.clone(), &Seed::new(1));
     network.add_host("CLIENT1", &["192.168.2.62".parse().unwrap()], Some("contoso.com")).unwrap();
     network.add_host("DC1", &["192.168.2.1".parse().unwrap()], Some("contoso.com")).unwrap();

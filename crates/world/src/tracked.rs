@@ -8,6 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cmsim_sim::Journal;
+use cmsim_sim::journal::Event;
+
 /// The token of one application of a change. Clones are the same mark.
 #[derive(Clone)]
 pub struct Mark(Arc<Inner>);
@@ -15,13 +18,21 @@ pub struct Mark(Arc<Inner>);
 struct Inner {
     id: Arc<str>,
     hits: AtomicU64,
+    /// Where the first hit is written down.
+    journal: Option<Journal>,
 }
 
 impl Mark {
     /// A new mark for the change `id`; two marks with the same id are different applications.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self(Arc::new(Inner { id: id.into(), hits: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { id: id.into(), hits: AtomicU64::new(0), journal: None }))
+    }
+
+    /// A new mark whose first hit stands in the journal, so that the timeline shows when a change was met.
+    #[must_use]
+    pub fn in_journal(id: &str, journal: &Journal) -> Self {
+        Self(Arc::new(Inner { id: id.into(), hits: AtomicU64::new(0), journal: Some(journal.clone()) }))
     }
 
     /// The identifier of the change within its scenario.
@@ -38,7 +49,12 @@ impl Mark {
 
     /// Notes that a component met the change; for state that is not held in [`Tracked`] cells.
     pub fn hit(&self) {
-        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        let before = self.0.hits.fetch_add(1, Ordering::Relaxed);
+        if let Some(journal) = self.0.journal.as_ref().filter(|_| before == 0) {
+            // Neither host nor component: whoever reads does not know of changes and cannot say who it is.
+            let nobody = Arc::from("");
+            journal.record(&nobody, &nobody, Event::Change { id: Arc::clone(self.id()), what: "met" });
+        }
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -136,6 +152,16 @@ mod tests {
         cell.set_marked(&second, 3);
         assert_eq!((*cell.peek(), *cell.get()), (3, 3));
         assert_eq!((first.hits(), second.hits()), (0, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_hit_stands_in_the_journal() {
+        let journal = crate::testing::journal();
+        let mut cell = Tracked::new(1);
+        cell.set_marked(&Mark::in_journal("a", &journal), 2);
+        assert!(journal.is_empty());
+        assert_eq!((*cell.get(), *cell.get()), (2, 2));
+        assert_eq!(journal.len(), 1);
     }
 
     #[test]
