@@ -33,6 +33,7 @@ impl Serials {
                 self.missing.push(Gap { start: self.last + 1, end: serial - 1, detected: now.to_owned() });
             }
             self.last = serial;
+            self.keep_newest();
             return;
         }
         let Some(at) = self.missing.iter().position(|gap| (gap.start..=gap.end).contains(&serial)) else {
