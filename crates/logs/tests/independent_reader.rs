@@ -11,7 +11,7 @@ fn stamp(second: i64, bias: i32) -> LocalStamp {
 
 /// Reads as the viewer does: decoded, without the byte order mark.
 fn viewed(log: Log, bytes: &[u8]) -> Vec<LogEntry> {
-    let text = std::str::from_utf8(bytes).unwrap();
+    let text = std::str::from_utf8(bytes).expect("a log in UTF-8");
     let text = text.strip_prefix(cmtrace::BOM).unwrap_or(text);
     let (result, _) = parser::parse_content(text, log.file_name(), bytes.len() as u64);
     assert_eq!(result.parse_errors, 0, "{log:?}");
