@@ -37,6 +37,18 @@ impl Capabilities {
         writer.finish()
     }
 
+    /// Reads the element alone.
+    ///
+    /// # Errors
+    /// [`XmlError`] when it is not this element or a property has no name.
+    pub fn parse(text: &str) -> Result<Self, XmlError> {
+        let mut reader = Reader::new(text, limits::CONTROL_XML)?;
+        let root = reader.expect_root(NO_NAMESPACE, Self::ROOT)?;
+        let capabilities = Self::read(&mut reader, &root)?;
+        reader.finish()?;
+        Ok(capabilities)
+    }
+
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.start(Self::ROOT).attr("SchemaVersion", "1.0");
         for (name, value) in &self.properties {
@@ -156,7 +168,9 @@ mod tests {
         };
         assert_eq!(list.to_xml(), LIST);
         assert_eq!(MpList::parse(LIST).unwrap(), list);
-        assert_eq!(list.entries[0].capabilities.get("SSLState"), Some("0"));
+        let capabilities = &list.entries[0].capabilities;
+        assert_eq!(capabilities.get("SSLState"), Some("0"));
+        assert_eq!(&Capabilities::parse(&capabilities.to_xml()).unwrap(), capabilities);
         list.entries[0].site_code = Some("PS1".to_owned());
         assert!(list.to_xml().contains(r#"FQDN="mp1.contoso.com" SiteCode="PS1"><Version>"#));
     }

@@ -70,6 +70,18 @@ impl OperationalSettings {
         writer.finish()
     }
 
+    /// Reads the element alone.
+    ///
+    /// # Errors
+    /// [`XmlError`] when it is not this element or a value is malformed.
+    pub fn parse(text: &str) -> Result<Self, XmlError> {
+        let mut reader = Reader::new(text, limits::CONTROL_XML)?;
+        let root = reader.expect_root(NO_NAMESPACE, Self::ROOT)?;
+        let settings = Self::read(&mut reader, &root)?;
+        reader.finish()?;
+        Ok(settings)
+    }
+
     fn write(&self, writer: &mut Writer) {
         writer.start(Self::ROOT).leaf("Version", &self.version);
         writer.start("SecurityConfiguration");
@@ -225,6 +237,7 @@ mod tests {
     #[test]
     fn the_settings_are_printed_as_in_client_logs() {
         assert_eq!(settings().to_xml(), SETTINGS);
+        assert_eq!(OperationalSettings::parse(SETTINGS).unwrap(), settings());
     }
 
     #[test]
