@@ -45,6 +45,8 @@ pub enum LoadError {
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     hosts: BTreeMap<String, Host>,
+    /// Whether the disk of a host that is no client is among them.
+    servers: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,13 +65,19 @@ pub struct Record {
     pub number: usize,
     /// The record.
     pub entry: Entry,
+    instant: i64,
 }
 
 impl Record {
+    fn new(file: &str, number: usize, entry: Entry) -> Self {
+        let instant = entry.time.map_or(i64::MIN, |time| time.utc_millis());
+        Self { file: file.to_owned(), number, entry, instant }
+    }
+
     /// Milliseconds since the Unix epoch; the earliest possible if the record has no time.
     #[must_use]
-    pub fn instant(&self) -> i64 {
-        self.entry.time.map_or(i64::MIN, |time| time.utc_millis())
+    pub const fn instant(&self) -> i64 {
+        self.instant
     }
 }
 
@@ -97,6 +105,7 @@ impl Evidence {
             let bias = biases.get(&host).or_else(|| biases.values().next()).copied().unwrap_or(0);
             evidence.hosts.entry(host).or_default().add(log, &path, bytes.as_ref(), bias);
         }
+        evidence.servers = evidence.hosts.iter().any(|(name, host)| name != BARE_HOST && !host.scans());
         evidence
     }
 
@@ -139,9 +148,7 @@ impl Evidence {
 
     /// Hosts whose logs are those of a client that scans.
     pub fn clients(&self) -> impl Iterator<Item = &str> {
-        const SIGNS: [Log; 3] = [Log::ScanAgent, Log::LocationServices, Log::WuaHandler];
-        let client = |host: &Host| SIGNS.iter().any(|log| host.logs.contains_key(log));
-        self.hosts.iter().filter(move |(_, host)| client(host)).map(|(name, _)| name.as_str())
+        self.hosts.iter().filter(|(_, host)| host.scans()).map(|(name, _)| name.as_str())
     }
 
     /// The records of a log on a host, rolled files first; `None` if there is no such log.
@@ -177,10 +184,7 @@ impl Evidence {
         if OPTIONAL.contains(&log) {
             return false;
         }
-        if on_clients(log) {
-            return client != BARE_HOST;
-        }
-        self.hosts.keys().any(|name| name != BARE_HOST && !self.clients().any(|own| own == name))
+        if on_clients(log) { client != BARE_HOST } else { self.servers }
     }
 
     /// The last instant that any log of the client tells of.
@@ -191,12 +195,16 @@ impl Evidence {
 }
 
 impl Host {
+    fn scans(&self) -> bool {
+        [Log::ScanAgent, Log::LocationServices, Log::WuaHandler].iter().any(|log| self.logs.contains_key(log))
+    }
+
     fn add(&mut self, log: Log, path: &str, bytes: &[u8], bias: i32) {
         let reading = read(bytes, bias);
         let log = if reading.format == Some(Format::WindowsUpdateDecoded) { Log::WindowsUpdateDecoded } else { log };
         let records = self.logs.entry(log).or_default();
         for (number, entry) in reading.entries.into_iter().enumerate() {
-            records.push(Record { file: path.to_owned(), number: number + 1, entry });
+            records.push(Record::new(path, number + 1, entry));
         }
         self.problems.extend(reading.problems.into_iter().map(|problem| (path.to_owned(), problem)));
     }
