@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cmsim_agents::framework::{AgentId, Effect, HttpCall, Input, LogLine, Pace, TimerName};
+use cmsim_agents::framework::{AgentId, Effect, HttpCall, Input, LogLine, Machine as _, TimerName};
 use cmsim_logs::Log;
 use cmsim_net::Network;
-use cmsim_sim::SimRng;
 use cmsim_sim::journal::Event;
 use cmsim_wire::profile::WuaGeneration;
 use cmsim_world::Host;
@@ -73,7 +72,6 @@ pub(crate) struct AgentTask {
     shared: Arc<Shared>,
     timers: BTreeMap<TimerName, Pending>,
     next_generation: u64,
-    pace: SimRng,
     /// Timers and calls; they end with the agent.
     children: JoinSet<()>,
 }
@@ -92,7 +90,6 @@ impl AgentTask {
             mailbox,
             timers: BTreeMap::new(),
             next_generation: 0,
-            pace: shared.host.seed().stream(&format!("agent/{id}/pace")),
             children: JoinSet::new(),
             shared,
         }
@@ -146,7 +143,8 @@ impl AgentTask {
             return;
         }
         self.look_for_controller(&input).await;
-        let turn = self.shared.machine().turn(self.id, self.agent.as_agent(), input);
+        let now = self.shared.host.now().timestamp();
+        let turn = self.shared.machine().turn(now, self.id, self.agent.as_agent(), input);
         for (position, effect) in turn.effects.into_iter().enumerate() {
             if position > 0 {
                 self.pause().await;
@@ -164,8 +162,8 @@ impl AgentTask {
         }
     }
 
-    async fn pause(&mut self) {
-        let gap = Pace.next(&mut || self.pace.next_u64());
+    async fn pause(&self) {
+        let gap = self.shared.machine().gap(self.id);
         if !gap.is_zero() {
             self.shared.host.clock().wait(&self.who, "its own next step", gap).await;
         }
@@ -213,10 +211,7 @@ impl AgentTask {
             Log::WindowsUpdate if host.profile().wua == WuaGeneration::Wua10 => Log::WindowsUpdateDecoded,
             log => log,
         };
-        let process = {
-            use cmsim_agents::framework::Machine as _;
-            self.shared.machine().process_id(line.process)
-        };
+        let process = self.shared.machine().process_id(line.process);
         let record = cmsim_world::LogLine {
             severity: line.severity,
             source: line.source,

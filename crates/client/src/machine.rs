@@ -1,10 +1,11 @@
 //! A host of the world as its agents see it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use cmsim_agents::framework::{
-    Agent, AgentId, Context, Effect, Input, Interface, Machine, NetworkPlace, PolicySetting, Process, RegistryValue,
-    ServiceState, ThreadIds, WmiInstance,
+    Agent, AgentId, Context, Effect, Input, Interface, Machine, NetworkPlace, Pace, PolicySetting, Process,
+    RegistryValue, ServiceState, ThreadIds, WmiInstance,
 };
 use cmsim_net::pki::CertifiedKey;
 use cmsim_sim::SimRng;
@@ -13,6 +14,7 @@ use cmsim_wire::profile::Profile;
 use cmsim_wire::update::MachineFacts;
 use cmsim_world::wmi::{Class, Retention};
 use cmsim_world::{Host, ServiceError, StartType, WmiError, services};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::identity::{IdentityError, ensure_certificate};
@@ -49,6 +51,7 @@ pub struct LocalMachine {
     current: AgentId,
     draws: BTreeMap<AgentId, SimRng>,
     threads: BTreeMap<AgentId, (ThreadIds, SimRng)>,
+    gaps: BTreeMap<AgentId, SimRng>,
 }
 
 impl LocalMachine {
@@ -74,6 +77,7 @@ impl LocalMachine {
             current: AgentId::CcmExec,
             draws: BTreeMap::new(),
             threads: BTreeMap::new(),
+            gaps: BTreeMap::new(),
         })
     }
 
@@ -88,8 +92,8 @@ impl LocalMachine {
         self.controller_answers = answers;
     }
 
-    /// Lets `agent` handle an input now, on a thread of its process.
-    pub fn turn(&mut self, id: AgentId, agent: &mut dyn Agent, input: Input) -> Turn {
+    /// Lets `agent` handle an input at `now` by the host's clock, on a thread of its process.
+    pub fn turn(&mut self, now: Timestamp, id: AgentId, agent: &mut dyn Agent, input: Input) -> Turn {
         self.current = id;
         let seed = self.host.seed();
         let (threads, rng) = self
@@ -97,10 +101,16 @@ impl LocalMachine {
             .entry(id)
             .or_insert_with(|| (ThreadIds::default(), seed.stream(&format!("agent/{id}/threads"))));
         let thread = threads.next(&mut || rng.next_u64());
-        let now = self.host.now().timestamp();
         let mut cx = Context::new(now, id, thread, self);
         agent.handle(input, &mut cx);
         Turn { thread, effects: cx.into_effects() }
+    }
+
+    /// The time that passes before the agent's next effect of the same turn; every driver leaves these gaps.
+    pub fn gap(&mut self, id: AgentId) -> Duration {
+        let seed = self.host.seed();
+        let rng = self.gaps.entry(id).or_insert_with(|| seed.stream(&format!("agent/{id}/pace")));
+        Pace.next(&mut || rng.next_u64())
     }
 
     /// Whether the process of the agent runs: the SMS Agent Host, the update service or the Group Policy client.

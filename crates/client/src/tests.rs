@@ -292,14 +292,15 @@ async fn what_one_agent_draws_does_not_depend_on_the_others() {
     }
 
     let (mut alone, mut other, mut between) = (Drawer::default(), Drawer::default(), Drawer::default());
+    let now = host().now().timestamp();
     let mut machine = LocalMachine::new(&host(), None).unwrap();
     for _ in 0..2 {
-        machine.turn(AgentId::ScanAgent, &mut alone, Input::Start);
+        machine.turn(now, AgentId::ScanAgent, &mut alone, Input::Start);
     }
     let mut machine = LocalMachine::new(&host(), None).unwrap();
     for _ in 0..2 {
-        machine.turn(AgentId::WuaHandler, &mut other, Input::Start);
-        machine.turn(AgentId::ScanAgent, &mut between, Input::Start);
+        machine.turn(now, AgentId::WuaHandler, &mut other, Input::Start);
+        machine.turn(now, AgentId::ScanAgent, &mut between, Input::Start);
     }
     assert_eq!(alone.0, between.0);
     assert_ne!(alone.0, other.0);

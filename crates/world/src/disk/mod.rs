@@ -201,25 +201,39 @@ impl Disk {
     /// # Errors
     /// As for [`Disk::write`].
     pub fn append(&self, path: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        self.append_after(path, &[], bytes).map(drop)
+    }
+
+    /// Adds bytes to the end of a file; where it is missing, one that begins with `start` is made for them. Returns the
+    /// new size.
+    ///
+    /// # Errors
+    /// As for [`Disk::write`].
+    pub fn append_after(&self, path: &str, start: &[u8], bytes: &[u8]) -> Result<u64, DiskError> {
         let now = self.clock.now();
+        let added = bytes.len() as u64;
         let mut inner = self.lock();
-        let folded = fold(&parts(path)?);
-        inner.check_space(path, bytes.len() as u64)?;
-        let Inner { files, used, mirror, .. } = &mut *inner;
+        let folded = fold(&file_parts(path)?);
+        let Inner { files, used, mirror, capacity, .. } = &mut *inner;
         let appended = files.get_mut(&folded).filter(|file| file.content.peek().is_some());
         let Some(file) = appended else {
             drop(inner);
-            return self.write(path, bytes);
+            self.write(path, &[start, bytes].concat())?;
+            return Ok(start.len() as u64 + added);
         };
-        file.content.alter(|content| {
-            if let Some(content) = content {
-                content.bytes.get_or_insert_default().extend_from_slice(bytes);
-                content.size += bytes.len() as u64;
-                content.modified = now;
-            }
+        check_space(capacity, *used, path, added)?;
+        let size = file.content.alter(|content| {
+            let content = content.as_mut()?;
+            content.bytes.get_or_insert_default().extend_from_slice(bytes);
+            content.size += added;
+            content.modified = now;
+            Some(content.size)
         });
-        *used += bytes.len() as u64;
-        mirror.as_ref().map_or(Ok(()), |mirror| mirror.append(&file.path, bytes))
+        *used += added;
+        if let Some(mirror) = mirror {
+            mirror.append(&file.path, bytes)?;
+        }
+        Ok(size.unwrap_or_default())
     }
 
     /// The content of a file.
@@ -418,7 +432,7 @@ impl Inner {
         let (before, was_there) = (size_of(old), old.is_some());
         let new = make(old);
         let grown = size_of(new.as_ref()).saturating_sub(before);
-        self.check_space(path, grown)?;
+        check_space(&self.capacity, self.used, path, grown)?;
         let shown = self.shown(&parts);
         let file = self.files.entry(folded.clone()).or_insert_with(|| File {
             path: shown,
@@ -447,16 +461,6 @@ impl Inner {
         match file.bytes() {
             Some(bytes) => mirror.write(&file.path, bytes),
             None => mirror.delete(&file.path),
-        }
-    }
-
-    fn check_space(&self, path: &str, more: u64) -> Result<(), DiskError> {
-        // Deleting and overwriting in place need no space, so a full disk is only met by what grows.
-        match self.capacity.get() {
-            Some(capacity) if more > 0 && self.used.saturating_add(more) > *capacity => {
-                Err(DiskError::Full(path.to_owned()))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -501,6 +505,14 @@ impl File {
             version: content.version,
             language: content.language,
         })
+    }
+}
+
+/// Deleting and overwriting in place need no space, so a full disk is only met by what grows.
+fn check_space(capacity: &Tracked<Option<u64>>, used: u64, path: &str, more: u64) -> Result<(), DiskError> {
+    match capacity.get() {
+        Some(capacity) if more > 0 && used.saturating_add(more) > *capacity => Err(DiskError::Full(path.to_owned())),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ mod format;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cmsim_logs::rollover::{DEFAULT_MAX_SIZE, Rollover};
+use cmsim_logs::rollover::{Rollover, SMALLEST_CLIENT_SIZE};
 use cmsim_logs::{Evidence, LocalStamp, Log, LogPlace, Severity};
 use cmsim_sim::SimTime;
 use cmsim_sim::journal::Event;
@@ -54,6 +54,8 @@ pub(crate) struct LogState {
     records: u64,
     /// Time of the newest record.
     newest: Option<SimTime>,
+    /// The bias of the host's zone in a quarter of an hour, counted from the epoch.
+    bias: Option<(i64, i32)>,
     /// Ticks of 100 ns of the newest record within its millisecond.
     ticks: u16,
     /// Path of the file of the newest record, shared by its journal entries.
@@ -139,7 +141,14 @@ impl LogHandle {
         // Decoded traces count in ticks of 100 ns: records of one millisecond follow each other a few ticks apart.
         state.ticks = if state.newest == Some(at) { (state.ticks + 37).min(9_999) } else { first_tick(at) };
         state.newest = Some(at);
-        LocalStamp::from_utc_millis(at.millis(), self.host.zone().local(at).bias_minutes)
+        // Zones change their bias on the quarter of an hour at most.
+        let quarter = at.millis().div_euclid(900_000);
+        let bias = match state.bias {
+            Some((known, bias)) if known == quarter => bias,
+            _ => self.host.zone().local(at).bias_minutes,
+        };
+        state.bias = Some((quarter, bias));
+        LocalStamp::from_utc_millis(at.millis(), bias)
     }
 
     fn is_verbose(&self) -> bool {
@@ -150,16 +159,11 @@ impl LogHandle {
         let format = self.log.format();
         let file = self.file(state, time);
         let disk = self.host.disk();
-        let mut bytes = Vec::new();
-        if !disk.exists(&file) {
-            bytes.extend_from_slice(format.prologue());
-            bytes.extend(format.encode(record.header));
-        }
-        bytes.extend(format.encode(record.record));
+        let start = [format.prologue(), &format.encode(record.header)].concat();
         // A full disk loses log lines on a real machine too, and without a word.
-        if disk.append(&file, &bytes).is_err() {
+        let Ok(size) = disk.append_after(&file, &start, &format.encode(record.record)) else {
             return;
-        }
+        };
         let event = Event::Log {
             file: Arc::clone(&file),
             record: state.records,
@@ -169,21 +173,21 @@ impl LogHandle {
         };
         state.records += 1;
         self.host.journal().record(self.host.name(), &component.into(), event);
-        self.roll(&file, time);
+        if size >= SMALLEST_CLIENT_SIZE {
+            self.roll(&file, size, time);
+        }
     }
 
-    /// Moves a full file out of the way, as its component does after the write that filled it.
-    fn roll(&self, file: &str, time: &LocalStamp) {
-        let Some(rollover) = self.rollover() else {
+    /// Moves a full file out of the way, as its component does after the write that filled it. Limits below
+    /// [`SMALLEST_CLIENT_SIZE`] count as that.
+    fn roll(&self, file: &str, size: u64, time: &LocalStamp) {
+        let Some(rollover) = self.rollover().filter(|rollover| size >= limit(*rollover)) else {
             return;
         };
         let disk = self.host.disk();
-        let Some(facts) = disk.facts(file).filter(|facts| facts.size >= smallest(rollover)) else {
-            return;
-        };
         let (folder, name) = file.rsplit_once('/').unwrap_or(("C", file));
         let siblings: Vec<_> = disk.list(folder).unwrap_or_default().iter().map(FileFacts::name).collect();
-        let Some(roll) = rollover.after_write(name, facts.size, time, &siblings) else {
+        let Some(roll) = rollover.after_write(name, size, time, &siblings) else {
             return;
         };
         // Where the disk refuses, the component goes on writing into the full file.
@@ -234,10 +238,10 @@ fn first_tick(at: SimTime) -> u16 {
     u16::try_from(at.millis().rem_euclid(4_999)).unwrap_or(0)
 }
 
-/// The size below which a file is never full, so that most writes need not list the folder.
-fn smallest(rollover: Rollover) -> u64 {
+/// The size below which a file is not full, so that most writes need not list the folder.
+fn limit(rollover: Rollover) -> u64 {
     match rollover {
-        Rollover::Client { max_size, .. } | Rollover::Server { max_size } => max_size.min(DEFAULT_MAX_SIZE),
+        Rollover::Client { max_size, .. } | Rollover::Server { max_size } => max_size,
     }
 }
 

@@ -120,8 +120,8 @@ async fn a_full_client_log_rolls_and_record_numbers_go_on() {
 async fn a_site_component_log_keeps_one_old_file() {
     let host = testing::host("PS1SITE");
     let key = r"HKLM\SOFTWARE\Microsoft\SMS\Tracing\SMS_STATE_SYSTEM";
-    host.registry().set(key, "MaxFileSize", 300).unwrap();
-    for number in 0..20 {
+    host.registry().set(key, "MaxFileSize", 10_000).unwrap();
+    for number in 0..200 {
         host.log(Log::StateSys).write(&line(&format!("record {number}")));
     }
     let folder = r"C:\Program Files\Microsoft Configuration Manager\Logs";
