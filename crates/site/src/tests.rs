@@ -443,6 +443,51 @@ fn nothing_is_published_twice_and_nothing_before_a_synchronization() {
     });
 }
 
+/// Database bytes, every file of both disks and the trace after a synchronization and a report.
+fn leavings(folder: &std::path::Path) -> (Vec<u8>, Vec<(String, Vec<u8>)>, Vec<String>) {
+    let path = folder.join("site.db");
+    let target = path.clone();
+    let (disks, trace) = run(|world| async move {
+        register(world.site.db()).await;
+        tokio::spawn(FileDispatch::new(world.mp.clone(), world.site.clone()).run());
+        tokio::spawn(StateSystem::new(world.site.clone()).run());
+        tokio::spawn(NotificationMonitor::new(world.site.clone()).run());
+        tokio::spawn(PolicyProvider::new(world.site.clone(), None).run());
+        synchronize(world.site.db(), 38).await;
+        for serial in 1..=3 {
+            world.mp.disk().write(&format!(r"{STATE_OUTBOX}\{serial}.SMX"), &report(serial)).unwrap();
+            pass(&world.clock, 1800).await;
+        }
+        world.site.db().save_to(&target).await.unwrap();
+        let logs = [
+            (world.mp.clone(), Log::MpFdm),
+            (world.site.host().clone(), Log::StateSys),
+            (world.site.host().clone(), Log::SmsDbMon),
+            (world.site.host().clone(), Log::PolicyPv),
+        ];
+        let disks = logs.map(|(host, log)| {
+            let path = format!("C/{}", log.path(&LogPlace::default()));
+            let bytes = host.disk().read(&path).unwrap();
+            (path, bytes)
+        });
+        let trace = world.site.db().trace().rows().iter().map(|row| format!("{:?} {}", row.at, row.text)).collect();
+        (disks.to_vec(), trace)
+    });
+    (std::fs::read(path).unwrap(), disks, trace)
+}
+
+#[test]
+fn equal_runs_leave_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = leavings(folder.path());
+    // One synchronization, four statements of the policy, three reports.
+    assert_eq!(first.2.len(), 8, "{:#?}", first.2);
+    assert!(first.1.iter().all(|(_, bytes)| !bytes.is_empty()));
+    for _ in 0..4 {
+        assert!(leavings(folder.path()) == first);
+    }
+}
+
 #[test]
 fn the_trace_names_procedures_and_classes() {
     run(|world| async move {

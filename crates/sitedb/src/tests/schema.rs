@@ -69,10 +69,9 @@ fn no_script_reads_a_clock_or_draws_a_number() {
 
 #[test]
 fn equal_work_gives_equal_files() {
-    let folder = std::env::temp_dir().join(format!("cmsim-sitedb-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let [first, second] = ["1.db", "2.db"].map(|name| {
-        let path = folder.join(name);
+        let path = folder.path().join(name);
         let target = path.clone();
         run(SiteGeneration::Cm2012R2, |db, _| async move {
             synchronize_both(&db, 38).await;
@@ -81,6 +80,5 @@ fn equal_work_gives_equal_files() {
         });
         std::fs::read(path).unwrap()
     });
-    std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(first, second);
 }
