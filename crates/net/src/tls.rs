@@ -1,17 +1,19 @@
 //! TLS with the world's time: protocol versions of a host, the server's settings, and what went wrong.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cmsim_sim::Clock;
 use cmsim_wire::hresult::TlsFailure;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 use rustls::{AlertDescription, CertificateError};
 use serde::{Deserialize, Serialize};
+
+use crate::network::{Network, WeakNetwork};
 
 /// A version of TLS, as Schannel's registry settings name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,13 +65,29 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// The world's clock as certificates are checked against it.
-#[derive(Debug)]
-pub(crate) struct WorldTime(pub(crate) Clock);
+/// The clock of a host, as its TLS stack checks certificates against it.
+#[derive(Clone)]
+pub(crate) struct HostTime {
+    network: WeakNetwork,
+    host: Arc<str>,
+}
 
-impl TimeProvider for WorldTime {
+impl HostTime {
+    pub(crate) fn new(network: &Network, host: &str) -> Self {
+        Self { network: network.downgrade(), host: host.into() }
+    }
+}
+
+impl fmt::Debug for HostTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostTime({})", self.host)
+    }
+}
+
+impl TimeProvider for HostTime {
     fn current_time(&self) -> Option<UnixTime> {
-        let ms = u64::try_from(self.0.now().millis()).ok()?;
+        let now = self.network.upgrade()?.time(&self.host);
+        let ms = u64::try_from(now.millis()).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_millis(ms)))
     }
 }

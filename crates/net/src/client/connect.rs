@@ -28,7 +28,7 @@ use super::proxy::{Tunnel, tunnel};
 use super::{Options, ProxySetting, Url};
 use crate::network::Network;
 use crate::stream::{Endpoints, Stream};
-use crate::tls::{WorldTime, provider, wire_versions};
+use crate::tls::{HostTime, provider, wire_versions};
 
 /// How long a failed exchange waits for its connection to say why.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -165,7 +165,7 @@ async fn secure(
 ) -> Result<tokio_rustls::client::TlsStream<Stream>, TransportFailure> {
     let versions = wire_versions(&network.protocols(host).client);
     let name = ServerName::try_from(url.host().to_owned()).map_err(|_| TlsFailure::Name)?;
-    let time = Arc::new(WorldTime(network.clock().clone()));
+    let time = Arc::new(HostTime::new(network, host));
     let mut config = ClientConfig::builder_with_details(provider(), time)
         .with_protocol_versions(&versions)
         .map_err(|_| TlsFailure::NoCommonProtocol)?

@@ -82,6 +82,9 @@ impl Session {
     /// The class of the failure if no complete answer arrived.
     pub async fn send(&self, request: Request) -> Result<Response, TransportFailure> {
         let options = self.options();
+        let clock = self.0.network.clock();
+        let who = format!("{} {}", self.0.host, options.component);
+        let _waiting = clock.waits().enter(&who, &format!("the answer of {}", request.url), None);
         let mut trace = Trace::new(self.now());
         let headers = headers_to_send(&request, &options);
         let result = self.attempts(&request, &headers, &options, &mut trace).await;

@@ -27,7 +27,7 @@ use super::{ClientCertificate, ClientCertificates, HEADER_TIMEOUT, TlsPeer, TlsS
 use crate::network::{Network, WeakNetwork};
 use crate::pki::TrustStore;
 use crate::stream::Stream;
-use crate::tls::{PROTOCOL_VERSION_ALERT, TlsVersion, WorldTime, provider, wire_versions};
+use crate::tls::{HostTime, PROTOCOL_VERSION_ALERT, TlsVersion, provider, wire_versions};
 
 /// How long a server listens to a client that it has sent an alert, so that the alert is not lost in a reset.
 const LINGER: Duration = Duration::from_secs(2);
@@ -37,6 +37,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct TlsDoor {
     /// Weak, so that a running server does not keep its network alive.
     network: WeakNetwork,
+    time: HostTime,
     host: Arc<str>,
     certificate: Arc<OneCertificate>,
     client_certificates: ClientCertificates,
@@ -68,6 +69,7 @@ impl TlsDoor {
         let certificate = CertifiedKey::new(settings.certificate.chain, key);
         Self {
             network: network.downgrade(),
+            time: HostTime::new(network, host),
             host: Arc::clone(host),
             certificate: Arc::new(OneCertificate(Arc::new(certificate))),
             client_certificates: settings.client_certificates,
@@ -92,7 +94,7 @@ impl TlsDoor {
             return Err(HandshakeError::NoCommonProtocol);
         }
         let server_name = start.client_hello().server_name().map(str::to_owned);
-        let config = Arc::new(self.config(&versions, clock)?);
+        let config = Arc::new(self.config(&versions)?);
         let stream = match start.into_stream(config).into_fallible().await {
             Ok(stream) => stream,
             Err((error, stream)) => {
@@ -104,7 +106,7 @@ impl TlsDoor {
         let is_13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         let mut older = versions.iter().rev().filter(|version| **version != TlsVersion::Tls13);
         let version = if is_13 { TlsVersion::Tls13 } else { older.next().copied().unwrap_or(TlsVersion::Tls12) };
-        let client_certificate = session.peer_certificates().and_then(|chain| self.judge(chain, clock));
+        let client_certificate = session.peer_certificates().and_then(|chain| self.judge(chain));
         let found = TlsPeer { version, server_name, client_certificate };
         Ok((stream, found))
     }
@@ -121,9 +123,9 @@ impl TlsDoor {
         }
     }
 
-    fn config(&self, versions: &BTreeSet<TlsVersion>, clock: &Clock) -> Result<ServerConfig, rustls::Error> {
+    fn config(&self, versions: &BTreeSet<TlsVersion>) -> Result<ServerConfig, rustls::Error> {
         let wire = wire_versions(versions);
-        let time = Arc::new(WorldTime(clock.clone()));
+        let time = Arc::new(self.time.clone());
         let builder = ServerConfig::builder_with_details(provider(), time).with_protocol_versions(&wire)?;
         let builder = match self.verifier() {
             Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
@@ -150,12 +152,12 @@ impl TlsDoor {
     }
 
     /// What the server thinks of the certificate that the client showed.
-    fn judge(&self, chain: &[CertificateDer<'static>], clock: &Clock) -> Option<ClientCertificate> {
+    fn judge(&self, chain: &[CertificateDer<'static>]) -> Option<ClientCertificate> {
         let (ClientCertificates::Accept(store) | ClientCertificates::Require(store)) = &self.client_certificates else {
             return None;
         };
         let (certificate, issuers) = chain.split_first()?;
-        let trust = match (chain_verifier(store), WorldTime(clock.clone()).current_time()) {
+        let trust = match (chain_verifier(store), self.time.current_time()) {
             (Some(verifier), Some(now)) => match verifier.verify_client_cert(certificate, issuers, now) {
                 Ok(_) => Ok(()),
                 Err(error) => Err(crate::tls::classify(&error, false)),

@@ -260,3 +260,22 @@ fn a_hundred_runs_leave_the_same_journal() {
 fn one_more_host_changes_nobody_elses_latencies() {
     assert_eq!(busy_world(1, true), busy_world(1, false));
 }
+
+#[test]
+fn who_waits_for_an_answer_stands_in_the_register() {
+    in_memory(|world| async move {
+        world.raw(80, |stream| async move {
+            std::future::pending::<()>().await;
+            drop(stream);
+        });
+        let session = world.session();
+        let sending = session.send(Request::new(Method::GET, url("http://ps1sys/x")));
+        let looking = async {
+            world.clock.wait("test", "the request to go out", SECOND).await;
+            let waits: Vec<_> = world.clock.waits().current().iter().map(ToString::to_string).collect();
+            assert!(waits.contains(&"CLIENT1 Test waits for the answer of http://ps1sys/x".to_owned()), "{waits:?}");
+        };
+        let (sent, ()) = tokio::join!(sending, looking);
+        sent.unwrap_err();
+    });
+}

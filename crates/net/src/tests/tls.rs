@@ -182,3 +182,19 @@ fn hosts_without_a_common_protocol_get_a_real_alert() {
         assert_eq!(tls.server_name.as_deref(), Some(HERE));
     });
 }
+
+#[test]
+fn a_client_judges_by_its_own_clock() {
+    in_memory(|world| async move {
+        let tls = world.tls(HERE, days(-1, 1));
+        let _server = world.echo(443, tls, Arc::new(()));
+        let ahead = world.clock.now() + std::time::Duration::from_secs(3 * 86_400);
+        world.network.set_time_source(CLIENT, move || ahead).unwrap();
+        let expired = TransportFailure::Tls(TlsFailure::Expired);
+        assert_eq!(world.get(&format!("https://{HERE}/")).await, Err(expired));
+        let long_ago = world.clock.now() - std::time::Duration::from_secs(3 * 86_400);
+        world.network.set_time_source(CLIENT, move || long_ago).unwrap();
+        let not_yet = TransportFailure::Tls(TlsFailure::NotYetValid);
+        assert_eq!(world.get(&format!("https://{HERE}/")).await, Err(not_yet));
+    });
+}
