@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cmsim_agents::framework::{AgentId, Effect, HttpCall, Input, LogLine, Machine as _, TimerName};
-use cmsim_logs::Log;
 use cmsim_net::Network;
 use cmsim_sim::journal::Event;
-use cmsim_wire::profile::WuaGeneration;
 use cmsim_world::Host;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
@@ -205,12 +203,6 @@ impl AgentTask {
     }
 
     fn log(&self, line: LogLine) {
-        let host = &self.shared.host;
-        // The agent's own log has another format since Windows 10.
-        let log = match line.log {
-            Log::WindowsUpdate if host.profile().wua == WuaGeneration::Wua10 => Log::WindowsUpdateDecoded,
-            log => log,
-        };
         let process = self.shared.machine().process_id(line.process);
         let record = cmsim_world::LogLine {
             severity: line.severity,
@@ -219,6 +211,7 @@ impl AgentTask {
             evidence: line.evidence,
             text: line.text,
         };
-        host.log(log).write_in(line.component.unwrap_or(log.component()), process, &record);
+        let component = line.component.unwrap_or(line.log.component());
+        self.shared.host.log(line.log).write_in(component, process, &record);
     }
 }

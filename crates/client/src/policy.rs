@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cmsim_agents::framework::PolicySetting;
-use cmsim_net::Network;
-use cmsim_world::directory::DIRECTORY_PORT;
+use cmsim_net::{ListenError, Network};
+use cmsim_world::directory::{DIRECTORY_PORT, serve};
 use cmsim_world::{Directory, Host, Membership};
 
 use crate::convert;
@@ -47,8 +47,7 @@ impl DomainAccess {
             return false;
         };
         for controller in &domain.controllers {
-            let name = format!("{controller}.{}", domain.name);
-            for address in network.resolve(host.name(), &name) {
+            for address in network.resolve(host.name(), controller) {
                 let at = (address, DIRECTORY_PORT).into();
                 if network.connect(host.name(), at, CONTROLLER_TIMEOUT).await.is_ok() {
                     return true;
@@ -56,6 +55,21 @@ impl DomainAccess {
             }
         }
         false
+    }
+
+    /// Lets every domain controller answer on its LDAP port until the network shuts down. Without it no computer gets
+    /// policy from the domain.
+    ///
+    /// Must be called inside the world's runtime.
+    ///
+    /// # Errors
+    /// [`ListenError`] if a controller is no host of the network or its port is taken.
+    pub fn open_controllers(&self, network: &Network) -> Result<(), ListenError> {
+        for controller in self.directory.domains().iter().flat_map(|domain| &domain.controllers) {
+            let host = controller.split('.').next().unwrap_or(controller);
+            tokio::spawn(serve(network.listen(host, DIRECTORY_PORT)?));
+        }
+        Ok(())
     }
 
     /// Finds the host's AD site by its first address, as Netlogon does, and stores it on the host.

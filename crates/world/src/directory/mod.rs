@@ -93,7 +93,7 @@ pub struct Domain {
     pub name: String,
     /// NetBIOS name, `CONTOSO`.
     pub netbios: String,
-    /// Names of the hosts that are its controllers.
+    /// Full names of the hosts that are its controllers, `DC1.CONTOSO.COM`.
     pub controllers: Vec<String>,
 }
 
@@ -164,6 +164,12 @@ impl Directory {
     /// Adds a domain.
     pub fn add_domain(&self, domain: Domain) {
         self.lock().domains.push(domain);
+    }
+
+    /// Every domain in the order in which they were added.
+    #[must_use]
+    pub fn domains(&self) -> Vec<Domain> {
+        self.lock().domains.clone()
     }
 
     /// The domain of that DNS name (compared without case).
