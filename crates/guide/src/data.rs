@@ -125,8 +125,14 @@ pub fn example_values() -> &'static Values {
     &guide().example
 }
 
+/// Records of ScanAgent.log which say that a request needs no scan of its own.
+pub(crate) fn needless() -> &'static [Template] {
+    &guide().needless
+}
+
 struct Guide {
     example: Values,
+    needless: Vec<Template>,
     steps: Vec<Step>,
 }
 
@@ -138,6 +144,7 @@ fn guide() -> &'static Guide {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    needless: Vec<String>,
     names: Values,
     example: Values,
     step: Vec<RawStep>,
@@ -228,7 +235,8 @@ fn read(text: &str) -> Result<Guide, Box<dyn std::error::Error>> {
             lines,
         });
     }
-    Ok(Guide { example: file.example, steps })
+    let needless = file.needless.iter().map(|text| template(text)).collect::<Result<_, _>>()?;
+    Ok(Guide { example: file.example, needless, steps })
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ enum Form {
     Host,
     Url,
     Xml,
+    Locations,
     Text,
     Word,
     Path,
@@ -55,7 +56,7 @@ enum Form {
 }
 
 impl Form {
-    const ALL: [(&'static str, Self, &'static str); 14] = [
+    const ALL: [(&'static str, Self, &'static str); 15] = [
         ("braced-guid", Self::BracedGuid, r"\{[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}\}"),
         ("guid", Self::Guid, "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
         ("number", Self::Number, "[0-9]+"),
@@ -63,6 +64,8 @@ impl Form {
         ("host", Self::Host, r"[A-Za-z0-9._-]+"),
         ("url", Self::Url, r#"https?://[^\s'"<>,]+"#),
         ("xml", Self::Xml, "(?s:<.*>)"),
+        // A reply without a record answers nothing.
+        ("locations", Self::Locations, "(?s:<WSUSLocationReply.*<LocationRecord [^>]*/>.*</WSUSLocationReply>)"),
         ("text", Self::Text, r"[^\r\n]+"),
         ("word", Self::Word, r"[^\s']+"),
         ("path", Self::Path, r"[^\r\n]+"),
@@ -92,6 +95,7 @@ impl Form {
             Self::Host | Self::Word | Self::Text => "x",
             Self::Url => "http://x",
             Self::Xml => "<x/>",
+            Self::Locations => "<WSUSLocationReply><LocationRecord x=\"\"/></WSUSLocationReply>",
             Self::Path => r"C:\x",
             Self::Code => "0x80004005",
             Self::Gap => " ",

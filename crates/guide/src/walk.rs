@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cmsim_logs::Log;
 
-use crate::data::{Line, Need, Scan, Step, steps};
+use crate::data::{Line, Need, Scan, Step, needless, steps};
 use crate::evidence::{Evidence, Record};
 use crate::template::{Template, Values};
 
@@ -77,23 +77,34 @@ impl<'e> Walked<'e> {
 
 /// The scans of a client, in order. A client without any has one that begins with its logs, so that its steps can fail.
 pub(crate) fn spans(evidence: &Evidence, client: &str) -> Vec<Span> {
-    let opening = &steps()[0].lines[0];
     let records = evidence.records(client, Log::ScanAgent).unwrap_or(&[]);
-    let starts: Vec<(usize, i64)> = records
-        .iter()
-        .enumerate()
-        .filter(|(_, record)| is(opening, &opening.text, record, &Values::new()).is_some())
-        .map(|(place, record)| (place, record.instant()))
-        .collect();
+    let starts = starts(records);
     if starts.is_empty() {
         return vec![Span { kind: Scan::First, first: 0, from: i64::MIN, until: i64::MAX }];
     }
-    let ends = starts.iter().skip(1).map(|&(_, at)| at).chain([i64::MAX]);
-    let mut spans = Vec::new();
-    for (&(first, from), until) in starts.iter().zip(ends) {
-        spans.push(Span { kind: kind(evidence, client, from, until), first, from, until });
-    }
-    spans
+    let ends = starts.iter().skip(1).map(|&place| records[place].instant()).chain([i64::MAX]);
+    let span = |(&first, until): (&usize, i64)| {
+        let from = records[first].instant();
+        Span { kind: kind(evidence, client, from, until), first, from, until }
+    };
+    starts.iter().zip(ends).map(span).collect()
+}
+
+/// Places in ScanAgent.log where a scan begins. A request that needs no scan of its own is passed over, unless it is all
+/// there is.
+fn starts(records: &[Record]) -> Vec<usize> {
+    let opening = &steps()[0].lines[0];
+    let none = Values::new();
+    let asked: Vec<usize> =
+        (0..records.len()).filter(|&place| is(opening, &opening.text, &records[place], &none).is_some()).collect();
+    let ends = asked.iter().skip(1).copied().chain([records.len()]);
+    let needed = |&(&from, until): &(&usize, usize)| {
+        !records[from..until]
+            .iter()
+            .any(|record| needless().iter().any(|text| text.matches(&record.entry.text, &none).is_some()))
+    };
+    let scans: Vec<usize> = asked.iter().zip(ends).filter(needed).map(|(&from, _)| from).collect();
+    if scans.is_empty() { asked } else { scans }
 }
 
 /// The kind of a scan, by the one line of step 1.10 that only this kind writes.

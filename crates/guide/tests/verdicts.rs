@@ -116,6 +116,49 @@ fn a_client_without_policy_fails_in_the_first_step() {
 }
 
 #[test]
+fn an_answer_without_update_points_fails_at_the_management_point() {
+    let files = tree("S1.8", &[(Log::LocationServices, 1, "Processing Location reply message")]);
+    let emptied = |(path, bytes): (String, Vec<u8>)| {
+        let text = String::from_utf8(bytes).expect("a log in UTF-8");
+        let (head, tail) = text.split_once("<LocationRecords>").unwrap_or((&text, ""));
+        let tail = tail.split_once("</LocationRecords>").map_or(tail, |(_, tail)| tail);
+        (path, format!("{head}{tail}").into_bytes())
+    };
+    let verdict = judge(&Evidence::from_files(files.into_iter().map(emptied)));
+    assert_eq!(verdict.clients[0].first_failing.as_deref(), Some("S1.6"));
+    assert_eq!(verdict.outcome(BARE_HOST, "S1.5"), Some(Outcome::Passed));
+    assert_eq!(verdict.outcome(BARE_HOST, "S1.7"), Some(Outcome::Passed));
+}
+
+#[test]
+fn a_request_that_needs_no_scan_is_none() {
+    let source = &example_values()["SourceID"];
+    let asked = format!("CScanAgent::ScanByUpdates- Policy available for UpdateSourceID={source} ContentVersion=38");
+    let more = [
+        (Log::ScanAgent, 60, asked.as_str()),
+        (Log::ScanAgent, 60, "Sources are current and valid. TTLs are also valid."),
+    ];
+    let verdict = judge(&Evidence::from_files(tree("", &more)));
+    assert_eq!(verdict.clients[0].scans, 1);
+    assert_eq!(verdict.outcome(BARE_HOST, "S5"), Some(Outcome::Passed));
+}
+
+#[test]
+fn a_scan_that_changes_nothing_raises_nothing() {
+    let quiet = |(path, bytes): (String, Vec<u8>)| {
+        let text = String::from_utf8(bytes).expect("a log in UTF-8");
+        let noisy = ["hasn't been reported", "raised state message for update", "TopicType 500", "added WMI instance"];
+        let kept = text.split_inclusive("\r\n").filter(|line| !noisy.iter().any(|noise| line.contains(noise)));
+        (path, kept.collect::<String>().into_bytes())
+    };
+    let verdict = judge(&Evidence::from_files(tree("", &[]).into_iter().map(quiet)));
+    assert_eq!(verdict.outcome(BARE_HOST, "S6"), Some(Outcome::Passed));
+    let nothing =
+        tree("", &[]).into_iter().filter(|(path, _)| !path.contains("UpdatesStore") && !path.contains("StateMessage"));
+    assert_eq!(judge(&Evidence::from_files(nothing)).outcome(BARE_HOST, "S6"), Some(Outcome::NoEvidence));
+}
+
+#[test]
 fn the_registry_counts_where_it_is_known() {
     let registry = |url: &str| {
         let key = r"HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate";
