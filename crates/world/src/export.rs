@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use crate::disk::DiskError;
 use crate::host::Host;
+use crate::registry::RegistryExport;
+use crate::wmi::WmiExport;
 
 pub(crate) fn host(host: &Host, folder: &Path) -> Result<(), DiskError> {
     host.disk().write_to(folder)?;
-    write(&folder.join("registry.json"), &json(&host.registry().export()))?;
-    write(&folder.join("wmi.json"), &json(&host.wmi().export()))?;
+    write(&folder.join("registry.json"), registry(&host.registry().export()).as_bytes())?;
+    write(&folder.join("wmi.json"), wmi(&host.wmi().export()).as_bytes())?;
     let channels = host.event_log().export();
     if !channels.is_empty() {
         let events = folder.join("eventlog");
@@ -23,10 +25,47 @@ pub(crate) fn host(host: &Host, folder: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("exports are plain data with text keys");
-    bytes.push(b'\n');
-    bytes
+/// A key per block and a value per line.
+fn registry(export: &RegistryExport) -> String {
+    let blocks = export.0.iter().map(|(path, values)| {
+        let lines = values.iter().map(|(name, value)| format!("    {}: {}", json(name), json(value)));
+        block(&json(path), "  ", ('{', '}'), lines)
+    });
+    block_file(blocks)
+}
+
+/// An instance per line, below its class and namespace; then what happened, an event per line.
+fn wmi(export: &WmiExport) -> String {
+    let namespaces = export.0.iter().map(|(namespace, classes)| {
+        let classes = classes.iter().map(|(name, class)| {
+            let instances = class.instances.iter().map(|instance| format!("        {}", json(instance)));
+            let history = class.history.iter().map(|entry| format!("        {}", json(entry)));
+            let parts = [
+                block("\"instances\"", "      ", ('[', ']'), instances),
+                block("\"history\"", "      ", ('[', ']'), history),
+            ];
+            block(&json(name), "    ", ('{', '}'), parts.into_iter())
+        });
+        block(&json(namespace), "  ", ('{', '}'), classes)
+    });
+    block_file(namespaces)
+}
+
+fn block_file(blocks: impl Iterator<Item = String>) -> String {
+    format!("{{\n{}\n}}\n", blocks.collect::<Vec<_>>().join(",\n"))
+}
+
+/// `"name": { lines }`, or `"name": {}` without lines.
+fn block(name: &str, indent: &str, (open, close): (char, char), lines: impl Iterator<Item = String>) -> String {
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        return format!("{indent}{name}: {open}{close}");
+    }
+    format!("{indent}{name}: {open}\n{}\n{indent}{close}", lines.join(",\n"))
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("exports are plain data with text keys")
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
@@ -37,6 +76,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 mod tests {
     use cmsim_logs::{Evidence, Log, Severity};
 
+    use super::*;
     use crate::{LogLine, NewEvent, event_log::Level, testing, wmi};
 
     #[tokio::test(start_paused = true)]
@@ -66,5 +106,48 @@ mod tests {
         for file in ["registry.json", "wmi.json", "eventlog/System.jsonl", "C/Windows/CCM/Logs/ScanAgent.log"] {
             assert!(out.path().join(file).metadata().unwrap().len() > 10, "{file}");
         }
+        let read = |file: &str| fs::read_to_string(out.path().join(file)).unwrap();
+        assert_eq!(serde_json::from_str::<RegistryExport>(&read("registry.json")).unwrap(), host.registry().export());
+        assert_eq!(serde_json::from_str::<WmiExport>(&read("wmi.json")).unwrap(), host.wmi().export());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn exports_are_readable_line_by_line() {
+        let policy = r"HKLM\SOFTWARE\Policies\X";
+        let settings = crate::Registry::new(true);
+        settings.set(policy, "UseWUServer", 1).unwrap();
+        settings.create_key(r"HKLM\SYSTEM\Empty").unwrap();
+        let expected = r#"{
+  "HKLM\\SOFTWARE\\Policies\\X": {
+    "UseWUServer": {"type":"REG_DWORD","data":1}
+  },
+  "HKLM\\SOFTWARE\\Wow6432Node\\Policies\\X": {
+    "UseWUServer": {"type":"REG_DWORD","data":1}
+  },
+  "HKLM\\SYSTEM\\Empty": {}
+}
+"#;
+        assert_eq!(registry(&settings.export()), expected);
+
+        let host = testing::host("CLIENT1");
+        host.wmi().define("root\\ccm", wmi::Class::new("Job", &["Id"]));
+        host.wmi().put("root\\ccm", wmi::Instance::new("Job").with("Id", 7)).unwrap();
+        host.wmi().delete("root\\ccm", "Job", &[7.into()]).unwrap();
+        let at = host.clock().now().millis();
+        let expected = format!(
+            r#"{{
+  "root\\ccm": {{
+    "Job": {{
+      "instances": [],
+      "history": [
+        {{"at":{at},"operation":"put","path":"Job.Id=7","properties":{{"Id":7}}}},
+        {{"at":{at},"operation":"delete","path":"Job.Id=7"}}
+      ]
+    }}
+  }}
+}}
+"#
+        );
+        assert_eq!(wmi(&host.wmi().export()), expected);
     }
 }
