@@ -38,3 +38,50 @@ pub(crate) fn account(headers: &HeaderMap, peer: &Peer) -> Option<Arc<str>> {
     let fits = !name.is_empty() && name.len() <= LONGEST && !name.contains(char::is_control);
     fits.then(|| name.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn peer(host: Option<&str>) -> Peer {
+        let at = "192.168.2.10:50000".parse().unwrap();
+        Peer {
+            host: host.map(Into::into),
+            client: at,
+            server_host: "PS1SYS".into(),
+            server: at,
+            connection: 1,
+            tls: None,
+        }
+    }
+
+    fn headers(value: &[u8]) -> HeaderMap {
+        let value = HeaderValue::from_bytes(value).ok();
+        value.into_iter().map(|value| (header::AUTHORIZATION, value)).collect()
+    }
+
+    #[test]
+    fn nobody_outside_the_world_is_believed() {
+        let headers = headers(windows_authorization(r"CONTOSO\PS1SITE$").as_bytes());
+        assert_eq!(account(&headers, &peer(Some("PS1SITE"))).as_deref(), Some(r"CONTOSO\PS1SITE$"));
+        assert_eq!(account(&headers, &peer(None)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_account_comes_back(name in r"[A-Z]{1,15}\\[A-Za-z0-9$. -]{1,40}") {
+            let headers = headers(windows_authorization(&name).as_bytes());
+            let found = account(&headers, &peer(Some("X")));
+            prop_assert_eq!(found.as_deref(), Some(name.as_str()));
+        }
+
+        #[test]
+        fn any_header_is_an_account_or_none(value: Vec<u8>, token in "Negotiate [A-Za-z0-9+/=]{0,60}") {
+            let _ = account(&headers(&value), &peer(Some("X")));
+            let _ = account(&headers(token.as_bytes()), &peer(Some("X")));
+        }
+    }
+}

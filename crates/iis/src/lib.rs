@@ -15,6 +15,7 @@
 mod answer;
 mod application;
 mod authentication;
+mod body;
 mod change;
 mod pipeline;
 mod pool;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use cmsim_net::server::Peer;
+use cmsim_sim::Clock;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Limited;
@@ -16,6 +17,7 @@ use tower::{Service, ServiceExt as _};
 use crate::answer;
 use crate::application::ClientCertificateRule;
 use crate::authentication::{User, account};
+use crate::body::Watched;
 use crate::pool::{Place, Unavailable};
 use crate::record::{HttpSys, OnSite};
 use crate::service::Inner;
@@ -51,7 +53,7 @@ impl Service<Request<Incoming>> for Port {
                 return Ok(answer::kernel(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"));
             };
             let mut response = match admit(&iis, port, &request) {
-                Ok(admitted) => admitted.run(request).await,
+                Ok(admitted) => admitted.run(request, iis.host.clock()).await,
                 Err(refused) => *refused,
             };
             finish(&iis, &mut response);
@@ -66,6 +68,7 @@ struct Admitted {
     rest: String,
     user: User,
     max_body: u64,
+    pool: String,
     on_site: OnSite,
     /// Held until the application has answered.
     place: Place,
@@ -133,22 +136,31 @@ fn admit<B>(iis: &Inner, port: u16, request: &Request<B>) -> Result<Admitted, Bo
         rest: rest.to_owned(),
         user: User(account.clone()),
         max_body,
+        pool: application.pool.clone(),
         on_site: OnSite { site: id, user: account, win32: 0 },
         place,
     })
 }
 
 impl Admitted {
-    async fn run(self, request: Request<Incoming>) -> Response<Body> {
+    async fn run(self, request: Request<Incoming>, clock: &Clock) -> Response<Body> {
         let max_body = usize::try_from(self.max_body).unwrap_or(usize::MAX);
         let is_head = request.method() == Method::HEAD;
-        let mut request = request.map(|body| Body::new(Limited::new(body, max_body)));
+        let (head, body) = request.into_parts();
+        let (body, late) = Watched::new(body, clock.clone());
+        let mut request = Request::from_parts(head, Body::new(Limited::new(body, max_body)));
         let path = RequestPath(request.uri().path().to_owned());
         *request.uri_mut() = below(&self.rest, request.uri());
         request.extensions_mut().insert(path);
         request.extensions_mut().insert(self.user);
         let Ok(mut response) = self.router.oneshot(request).await;
         drop(self.place);
+        if late.happened() {
+            let mut refused = answer::kernel(StatusCode::REQUEST_TIMEOUT, "Request Timeout");
+            let (site, queue) = (Some(self.on_site.site), Some(self.pool));
+            refused.extensions_mut().insert(HttpSys { reason: "Timer_EntityBody", site, queue });
+            return refused;
+        }
         if response.status() == StatusCode::NOT_FOUND && !is_head && has_no_body(&response) {
             // Nothing in the application: what the static file handler says then.
             response = answer::page(StatusCode::NOT_FOUND, 0);

@@ -134,3 +134,27 @@ fn a_body_without_a_length_is_cut_at_the_limit() {
         assert!(answer.ends_with("too long"), "{answer}");
     });
 }
+
+#[test]
+fn a_body_that_stops_coming_is_given_up() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    run(|world| async move {
+        world.echo_at("/");
+        let to = "192.168.2.11:80".parse().unwrap();
+        let mut stream = world.network.connect("CLIENT1", to, Duration::from_secs(1)).await.unwrap();
+        stream.write_all(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n").await.unwrap();
+        for part in [b"a", b"b"] {
+            // Slow is not late.
+            world.clock.wait("test", "the next part", Duration::from_secs(119)).await;
+            stream.write_all(part).await.unwrap();
+        }
+        let before = world.clock.now();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert_eq!(world.clock.now().since(before).as_secs(), 120);
+        let row = world.httperr().pop().unwrap();
+        assert_eq!((row.reason.as_str(), row.queue.as_str(), row.site), ("Timer_EntityBody", "WsusPool", Some(1)));
+        assert!(world.log_bytes(1, "140120").is_empty());
+    });
+}

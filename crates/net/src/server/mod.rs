@@ -44,6 +44,8 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
 pub const MAX_HEAD: usize = 16 * 1024;
 /// Most header lines of a request.
 pub const MAX_HEADERS: usize = 100;
+/// Most connections of one listener at a time; further ones wait to be accepted.
+pub const MAX_CONNECTIONS: usize = 10_000;
 
 /// Who sent a request, and how it came in. Found in the request's extensions as `Arc<Peer>`.
 #[derive(Debug, Clone)]
@@ -274,7 +276,7 @@ where
                 biased;
                 _ = stopped.wait_for(|stop| *stop) => break,
                 Some(ended) = tasks.join_next() => report_panic(ended),
-                stream = listener.accept() => match stream {
+                stream = listener.accept(), if tasks.len() < MAX_CONNECTIONS => match stream {
                     Some(stream) => {
                         tasks.spawn(self.clone().connection(stream, closing.clone()));
                     }

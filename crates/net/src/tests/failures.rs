@@ -283,6 +283,27 @@ fn a_proxy_fails_in_its_own_ways() {
 }
 
 #[test]
+fn what_a_proxy_answers_to_connect_is_bounded_and_checked() {
+    in_memory(|world| async move {
+        let long = |padding: usize| format!("HTTP/1.1 502 Bad\r\nX: {}\r\n\r\n", "x".repeat(padding));
+        let limit = 16 * 1024 - long(0).len();
+        for (port, answer, expected) in [
+            (3200, "garbage\r\n\r\n".to_owned(), Err(TransportFailure::NotHttp)),
+            (3201, "HTTP/1.1 2x0 ok\r\n\r\n".to_owned(), Err(TransportFailure::NotHttp)),
+            (3202, "HTTP/2 200 ok\r\n\r\n".to_owned(), Err(TransportFailure::NotHttp)),
+            (3203, long(limit), Ok(502)),
+            (3204, long(limit + 1), Err(TransportFailure::NotHttp)),
+        ] {
+            let answer: &'static [u8] = answer.leak().as_bytes();
+            world.raw(port, move |stream| half_served(stream, answer, None));
+            let request = Request::new(http::Method::GET, super::worlds::url("https://update.example/"));
+            let sent = proxied(&world, port, "").send(request).await;
+            assert_eq!(sent.map(|response| response.status), expected, "{port}");
+        }
+    });
+}
+
+#[test]
 fn a_tunnel_carries_tls_to_the_server() {
     in_memory(|world| async move {
         let tls = world.tls("ps1sys.contoso.com", super::worlds::days(-1, 1));

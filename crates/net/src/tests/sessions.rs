@@ -279,3 +279,17 @@ fn who_waits_for_an_answer_stands_in_the_register() {
         sent.unwrap_err();
     });
 }
+
+#[test]
+fn a_body_longer_than_the_session_takes_is_refused() {
+    in_memory(|world| async move {
+        let _server = world.echo(80, None, Arc::new(()));
+        let session = world.session_with(|options| options.max_body = 1000);
+        let post = async |size: usize| {
+            let request = Request::new(Method::POST, url("http://ps1sys/")).body(vec![1; size]);
+            session.send(request).await.map(|response| response.body.len())
+        };
+        assert_eq!(post(1000).await, Ok(1000));
+        assert_eq!(post(1001).await, Err(cmsim_wire::hresult::TransportFailure::BodyTruncated));
+    });
+}
