@@ -90,7 +90,8 @@ async fn verify(
     signature: Option<Vec<u8>>,
 ) -> Result<bool, SiteDbError> {
     let known = mp.db().mp_is_client_registered(&id.to_string()).await?;
-    let certificate = known.filter(|known| !known.blocked).and_then(|known| hex::decode(known.signing_certificate).ok());
+    let certificate =
+        known.filter(|known| !known.blocked).and_then(|known| hex::decode(known.signing_certificate).ok());
     Ok(match (certificate, signature) {
         (Some(certificate), Some(signature)) => verify_sha256(&certificate, signed, &signature),
         _ => false,

@@ -55,7 +55,9 @@ pub(crate) fn range(header: Option<&str>, length: usize) -> Part {
         (true, _, _, Some(suffix)) if suffix > 0 && length > 0 => Part::Range(length.saturating_sub(suffix), length),
         (true, _, _, Some(_)) => Part::Unsatisfiable,
         (_, Some(from), true, _) if from < length => Part::Range(from, length),
-        (_, Some(from), _, Some(to)) if from <= to && from < length => Part::Range(from, to.saturating_add(1).min(length)),
+        (_, Some(from), _, Some(to)) if from <= to && from < length => {
+            Part::Range(from, to.saturating_add(1).min(length))
+        }
         (_, Some(from), _, Some(to)) if from > to => Part::Whole,
         (_, Some(_), true, _) | (_, Some(_), _, Some(_)) => Part::Unsatisfiable,
         _ => Part::Whole,

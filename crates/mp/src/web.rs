@@ -70,9 +70,7 @@ async fn authentication(State(mp): State<ManagementPoint>, request: Request) -> 
         Some(AuthQuery::MpCertificate) => keys.management_point_document(),
         Some(AuthQuery::SiteSigningCertificate) => keys.site_signing_document(),
         Some(AuthQuery::IssuingCertificates) => keys.issuing_document(),
-        Some(AuthQuery::MpKeyInformation) => {
-            keys.key_information_document(&mp.host().fqdn(), &mp.settings().site_code)
-        }
+        Some(AuthQuery::MpKeyInformation) => keys.key_information_document(&mp.host().fqdn(), &mp.settings().site_code),
         None => return page(StatusCode::NOT_FOUND),
     };
     let scribe = Scribe::new(mp.host(), Log::MpGetAuth);
@@ -85,10 +83,8 @@ async fn policy_body(State(mp): State<ManagementPoint>, request: Request) -> Res
         return refusal;
     }
     let headers = request.headers();
-    let token = ClientToken {
-        token: header(headers, "ClientToken"),
-        signature: header(headers, "ClientTokenSignature"),
-    };
+    let token =
+        ClientToken { token: header(headers, "ClientToken"), signature: header(headers, "ClientTokenSignature") };
     match policy::download(&mp, request.uri().query().unwrap_or_default(), token).await {
         Ok(Download::Body(body)) => serve(&request, body, "text/xml"),
         Ok(Download::NotFound) => page(StatusCode::NOT_FOUND),
