@@ -1,0 +1,1 @@
+INSERT INTO tbCategory (CategoryID, CategoryType) SELECT value ->> 0, value ->> 1 FROM json_each(?1)

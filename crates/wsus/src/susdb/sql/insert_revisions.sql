@@ -1,0 +1,2 @@
+INSERT INTO tbRevision (RevisionID, LocalUpdateID, RevisionNumber)
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
