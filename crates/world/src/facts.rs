@@ -8,7 +8,10 @@ use crate::{Host, wmi};
 
 /// Processor of the machines: family 6, an Intel model of the time (inferred: any value is possible).
 const PROCESSOR_LEVEL: u32 = 6;
-const PROCESSOR_REVISION: u32 = 0x2A07;
+const PROCESSOR_REVISION: u32 = 0x3A09;
+const PROCESSORS: u32 = 2;
+/// Language of every system and file of the world.
+const LANGUAGE: &str = "en-US";
 /// `PROCESSOR_ARCHITECTURE_AMD64` and `_INTEL` (docs).
 const AMD64: u32 = 9;
 const INTEL: u32 = 0;
@@ -25,29 +28,21 @@ impl MachineFacts for Host {
             architecture: if os.x64 { AMD64 } else { INTEL },
             processor_level: PROCESSOR_LEVEL,
             processor_revision: PROCESSOR_REVISION,
-            processors: 1,
-            languages: vec!["en".to_owned()],
+            processors: PROCESSORS,
+            languages: vec![LANGUAGE.to_owned()],
         }
     }
 
     fn registry_key(&self, view: RegistryView, key: &str) -> bool {
-        self.view(view).exists(&local_machine(key))
+        self.registry_in(view).exists(&local_machine(key))
     }
 
     fn registry_value(&self, view: RegistryView, key: &str, value: &str) -> Option<RegistryData> {
-        let data = match self.view(view).get(&local_machine(key), value)? {
-            RegistryValue::Sz(text) => RegistryData::Text(text),
-            RegistryValue::ExpandSz(text) => RegistryData::Expandable(text),
-            RegistryValue::Dword(number) => RegistryData::Dword(number),
-            RegistryValue::Qword(number) => RegistryData::Qword(number),
-            RegistryValue::MultiSz(lines) => RegistryData::Lines(lines),
-            RegistryValue::Binary(bytes) => RegistryData::Binary(bytes),
-        };
-        Some(data)
+        self.registry_in(view).get(&local_machine(key), value).map(Into::into)
     }
 
     fn registry_subkeys(&self, view: RegistryView, key: &str, prefix: &str) -> Vec<String> {
-        self.view(view).subkeys_beginning(&local_machine(key), prefix)
+        self.registry_in(view).subkeys_beginning(&local_machine(key), prefix)
     }
 
     fn file(&self, path: &str) -> Option<FileFacts> {
@@ -57,8 +52,12 @@ impl MachineFacts for Host {
             size: facts.size,
             created: facts.created.timestamp(),
             modified: facts.modified.timestamp(),
-            language: facts.version.map(|_| "en".to_owned()),
+            language: facts.version.map(|_| LANGUAGE.to_owned()),
         })
+    }
+
+    fn device_attribute(&self, name: &str) -> Option<String> {
+        Host::device_attribute(self, name)
     }
 
     fn wmi_has_rows(&self, namespace: &str, query: &str) -> Option<bool> {
@@ -72,10 +71,38 @@ impl MachineFacts for Host {
 }
 
 impl Host {
-    fn view(&self, view: RegistryView) -> Registry {
+    /// The registry in one of its views.
+    #[must_use]
+    pub fn registry_in(&self, view: RegistryView) -> Registry {
         match view {
             RegistryView::Native => self.registry().clone(),
             RegistryView::Wow64 => self.registry().wow64(),
+        }
+    }
+}
+
+impl From<RegistryValue> for RegistryData {
+    fn from(value: RegistryValue) -> Self {
+        match value {
+            RegistryValue::Sz(text) => Self::Text(text),
+            RegistryValue::ExpandSz(text) => Self::Expandable(text),
+            RegistryValue::Dword(number) => Self::Dword(number),
+            RegistryValue::Qword(number) => Self::Qword(number),
+            RegistryValue::MultiSz(lines) => Self::Lines(lines),
+            RegistryValue::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
+
+impl From<RegistryData> for RegistryValue {
+    fn from(data: RegistryData) -> Self {
+        match data {
+            RegistryData::Text(text) => Self::Sz(text),
+            RegistryData::Expandable(text) => Self::ExpandSz(text),
+            RegistryData::Dword(number) => Self::Dword(number),
+            RegistryData::Qword(number) => Self::Qword(number),
+            RegistryData::Lines(lines) => Self::MultiSz(lines),
+            RegistryData::Binary(bytes) => Self::Binary(bytes),
         }
     }
 }
@@ -90,7 +117,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{FileVersion, Mark, testing};
+    use crate::{Mark, testing};
 
     const PACKAGE: &str = "Package_for_KB2584146~31bf3856ad364e35~amd64~~6.1.1.1";
 
@@ -126,11 +153,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn files_and_system_are_those_of_the_host() {
         let host = testing::host("CLIENT1");
-        host.disk().install(r"C:\Windows\System32\ntdll.dll", FileVersion([6, 1, 7601, 18247]), 10).unwrap();
+        host.disk().install(r"C:\Windows\System32\ntdll.dll", [6, 1, 7601, 18247].into(), 10).unwrap();
         let file = MachineFacts::file(&host, r"c:\windows\SYSTEM32\NTDLL.DLL").unwrap();
         assert_eq!(file.version.unwrap().to_string(), "6.1.7601.18247");
         assert_eq!((host.os().version, host.os().architecture), ([6, 1, 7601], 9));
         assert_eq!(host.wmi_has_rows("root\\cimv2", "SELECT * FROM Nothing"), Some(false));
         assert_eq!(host.wmi_has_rows("root\\cimv2", "ASSOCIATORS OF x"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_attribute_that_a_change_altered_is_met() {
+        let host = testing::host("CLIENT1");
+        host.set_device_attribute("OSVersion", "10.0.26200.8037");
+        let mark = Mark::new("other version");
+        host.set_device_attribute_marked(&mark, "OSVersion", "10.0.19045.1");
+        assert_eq!(MachineFacts::device_attribute(&host, "OSVersion").as_deref(), Some("10.0.19045.1"));
+        assert_eq!(mark.hits(), 1);
+        host.revert(&mark).unwrap();
+        assert_eq!(MachineFacts::device_attribute(&host, "OSVersion").as_deref(), Some("10.0.26200.8037"));
     }
 }

@@ -151,6 +151,8 @@ struct Inner {
     event_log: EventLog,
     certificates: Certificates,
     packages: Packages,
+    /// What the update agent tells servers about the device, by name.
+    attributes: Mutex<BTreeMap<String, Tracked<Option<String>>>>,
     /// How far the host's clock is ahead of true time, in milliseconds.
     clock_offset: Mutex<Tracked<i64>>,
     logs: Mutex<OpenLogs>,
@@ -184,6 +186,7 @@ impl Host {
             disk: spec.disk.clone().unwrap_or_else(|| Disk::memory(clock.clone())),
             event_log: EventLog::new(clock),
             certificates: Certificates::default(),
+            attributes: Mutex::default(),
             clock_offset: Mutex::default(),
             logs: Mutex::default(),
             log_place: Mutex::default(),
@@ -334,6 +337,25 @@ impl Host {
         offset.set_marked(mark, milliseconds);
     }
 
+    /// A device attribute, as the update agent tells it to servers and rules ask for it.
+    #[must_use]
+    pub fn device_attribute(&self, name: &str) -> Option<String> {
+        let attributes = self.0.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        attributes.get(name)?.get().clone()
+    }
+
+    /// Sets a device attribute.
+    pub fn set_device_attribute(&self, name: &str, value: &str) {
+        let mut attributes = self.0.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        attributes.entry(name.to_owned()).or_default().set(Some(value.to_owned()));
+    }
+
+    /// Sets a device attribute on behalf of a change.
+    pub fn set_device_attribute_marked(&self, mark: &Mark, name: &str, value: &str) {
+        let mut attributes = self.0.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        attributes.entry(name.to_owned()).or_default().set_marked(mark, Some(value.to_owned()));
+    }
+
     /// The host's time zone.
     #[must_use]
     pub fn zone(&self) -> &TimeZone {
@@ -400,8 +422,10 @@ impl Host {
         self.services().revert(mark);
         self.wmi().revert(mark);
         self.certificates().revert(mark);
-        let mut offset = self.0.clock_offset.lock().unwrap_or_else(PoisonError::into_inner);
-        offset.revert(mark);
+        self.0.clock_offset.lock().unwrap_or_else(PoisonError::into_inner).revert(mark);
+        for attribute in self.0.attributes.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            attribute.revert(mark);
+        }
         self.disk().revert(mark)
     }
 

@@ -66,6 +66,13 @@ impl DiskError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileVersion(pub [u16; 4]);
 
+/// Parts beyond 65,535, which no version resource can hold, count as that.
+impl From<[u32; 4]> for FileVersion {
+    fn from(parts: [u32; 4]) -> Self {
+        Self(parts.map(|part| u16::try_from(part).unwrap_or(u16::MAX)))
+    }
+}
+
 impl fmt::Display for FileVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d] = self.0;
@@ -86,8 +93,6 @@ pub struct FileFacts {
     pub created: SimTime,
     /// Version resource, if it has one.
     pub version: Option<FileVersion>,
-    /// Language of the version resource as a Windows language id, if it has one.
-    pub language: Option<u16>,
 }
 
 impl FileFacts {
@@ -131,7 +136,6 @@ struct Content {
     size: u64,
     modified: SimTime,
     version: Option<FileVersion>,
-    language: Option<u16>,
 }
 
 impl fmt::Debug for Disk {
@@ -191,7 +195,6 @@ impl Disk {
                 size: bytes.len() as u64,
                 modified: now,
                 version: old.and_then(|old| old.version),
-                language: old.and_then(|old| old.language),
             })
         })
     }
@@ -273,11 +276,11 @@ impl Disk {
         self.facts(path).is_some()
     }
 
-    /// Puts a file of the operating system or a program there, of which only version and size matter. Exports leave
-    /// it out.
+    /// Puts a file of the operating system or a program there, of which only version and size matter. Exports leave it
+    /// out.
     ///
     /// # Errors
-    /// [`DiskError::BadPath`].
+    /// [`DiskError`] if the path is none or the disk is full.
     pub fn install(&self, path: &str, version: FileVersion, size: u64) -> Result<(), DiskError> {
         self.put_program(None, path, version, size)
     }
@@ -285,22 +288,15 @@ impl Disk {
     /// As [`Disk::install`], on behalf of a change.
     ///
     /// # Errors
-    /// [`DiskError::BadPath`].
+    /// As for [`Disk::install`].
     pub fn install_marked(&self, mark: &Mark, path: &str, version: FileVersion, size: u64) -> Result<(), DiskError> {
         self.put_program(Some(mark), path, version, size)
     }
 
     fn put_program(&self, mark: Option<&Mark>, path: &str, version: FileVersion, size: u64) -> Result<(), DiskError> {
         let now = self.clock.now();
-        self.lock().change(mark, path, now, |old| {
-            Some(Content {
-                bytes: None,
-                size,
-                modified: now,
-                version: Some(version),
-                language: old.and_then(|old| old.language),
-            })
-        })
+        self.lock()
+            .change(mark, path, now, |_| Some(Content { bytes: None, size, modified: now, version: Some(version) }))
     }
 
     /// Deletes a file and says whether it was there.
@@ -503,7 +499,6 @@ impl File {
             modified: content.modified,
             created: self.created,
             version: content.version,
-            language: content.language,
         })
     }
 }

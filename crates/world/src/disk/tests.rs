@@ -65,7 +65,7 @@ async fn renaming_replaces_the_target_and_only_case_keeps_the_file() {
 async fn a_program_file_has_a_version_and_no_content() {
     let disk = disk();
     let path = r"C:\Windows\System32\ntdll.dll";
-    disk.install(path, FileVersion([6, 1, 7601, 18247]), 1_732_032).unwrap();
+    disk.install(path, [6, 1, 7601, 18247].into(), 1_732_032).unwrap();
     let facts = disk.facts(path).unwrap();
     assert_eq!(facts.version.unwrap().to_string(), "6.1.7601.18247");
     assert_eq!((facts.size, disk.used()), (1_732_032, 1_732_032));
