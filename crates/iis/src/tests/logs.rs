@@ -6,7 +6,7 @@ use cmsim_net::server::HEADER_TIMEOUT;
 use cmsim_wire::profile::Profile;
 use tokio::io::AsyncWriteExt as _;
 
-use super::world::{echo, failing, request, run, run_with};
+use super::world::{echo, failing, request, run, run_over_sockets, run_with};
 use crate::Binding;
 
 /// Shape of the row: the guide's companion article on compliance shows it for port 443.
@@ -171,4 +171,33 @@ fn headers_are_those_of_the_hosts_iis_in_its_order() {
             assert_eq!(headers, expected);
         });
     }
+}
+
+#[test]
+fn sockets_leave_the_same_rows_as_memory() {
+    async fn rows(world: super::world::World) -> Vec<String> {
+        world.site(1, vec![Binding::http(80), Binding::https(8531, world.tls())]);
+        world.mount(1, "/ccm_system", echo());
+        world.iis.start().unwrap();
+        let session = world.session("ccmhttp");
+        for url in
+            ["http://ps1sys/CCM_System/Request", "https://ps1sys.contoso.com:8531/x?y", "http://ps1sys/ccm_system"]
+        {
+            session.send(request("CCM_POST", url).body("body")).await.unwrap();
+        }
+        world.settle().await;
+        let mut layout = cmsim_logs::w3c::Layout::with_bytes();
+        // All but the times.
+        layout.0.retain(|field| !matches!(field.name(), "date" | "time" | "time-taken"));
+        let rows = world.rows(1);
+        let text = |row: &cmsim_logs::w3c::Record| {
+            let mut text = String::new();
+            row.format(&layout, &mut text);
+            text
+        };
+        rows.iter().map(text).collect()
+    }
+    let in_memory = run(rows);
+    assert_eq!(in_memory.len(), 3);
+    assert_eq!(run_over_sockets(rows), in_memory);
 }

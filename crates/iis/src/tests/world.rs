@@ -35,26 +35,24 @@ pub(super) fn run<F: Future>(test: impl FnOnce(World) -> F) -> F::Output {
 }
 
 pub(super) fn run_with<F: Future>(profile: Profile, test: impl FnOnce(World) -> F) -> F::Output {
-    let zone = TimeZone::named("America/New_York").unwrap();
     let limit = Duration::from_secs(3 * 86_400);
-    let ended = cmsim_sim::run(SimTime::from_millis(EPOCH), zone, limit, |clock| {
-        let journal = Journal::new(clock.clone());
-        let seed = Seed::new(1);
-        let network = Network::memory(journal.clone(), &seed);
-        let suffix = Some("contoso.com");
-        let address = Ipv4Addr::new(192, 168, 2, 11);
-        network.add_host("PS1SYS", &[address], suffix).unwrap();
-        network.add_host("CLIENT1", &[Ipv4Addr::new(192, 168, 2, 62)], suffix).unwrap();
-        network.set_record("ps1sys.contoso.com", &[address]);
-        let spec = HostSpec::in_domain("PS1SYS", "CONTOSO.COM", address.into(), profile);
-        let host = Host::new(spec, journal, &seed);
-        let authority = Authority::root("CONTOSO-DC1-CA", validity(), &seed).unwrap();
-        let trust = TrustStore::new();
-        trust.add(authority.certificate());
-        let iis = Iis::new(&host, &network);
-        test(World { clock, network, host, iis, authority, trust })
+    let ended = cmsim_sim::run(SimTime::from_millis(EPOCH), zone(), limit, |clock| {
+        test(World::new(profile, clock, Network::memory))
     });
     ended.unwrap()
+}
+
+/// Over sockets, in real time.
+pub(super) fn run_over_sockets<F: Future>(test: impl FnOnce(World) -> F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let clock = Clock::real_time(SimTime::from_millis(EPOCH), zone(), 10.0);
+        test(World::new(Profile::windows_7(), clock, Network::loopback)).await
+    })
+}
+
+fn zone() -> TimeZone {
+    TimeZone::named("America/New_York").unwrap()
 }
 
 fn validity() -> Validity {
@@ -86,6 +84,24 @@ pub(super) fn failing() -> Router {
 }
 
 impl World {
+    fn new(profile: Profile, clock: Clock, network: fn(Journal, &Seed) -> Network) -> Self {
+        let journal = Journal::new(clock.clone());
+        let seed = Seed::new(1);
+        let network = network(journal.clone(), &seed);
+        let suffix = Some("contoso.com");
+        let address = Ipv4Addr::new(192, 168, 2, 11);
+        network.add_host("PS1SYS", &[address], suffix).unwrap();
+        network.add_host("CLIENT1", &[Ipv4Addr::new(192, 168, 2, 62)], suffix).unwrap();
+        network.set_record("ps1sys.contoso.com", &[address]);
+        let spec = HostSpec::in_domain("PS1SYS", "CONTOSO.COM", address.into(), profile);
+        let host = Host::new(spec, journal, &seed);
+        let authority = Authority::root("CONTOSO-DC1-CA", validity(), &seed).unwrap();
+        let trust = TrustStore::new();
+        trust.add(authority.certificate());
+        let iis = Iis::new(&host, &network);
+        Self { clock, network, host, iis, authority, trust }
+    }
+
     /// A started server whose site 1 has `echo` at `path` on port 80.
     pub(super) fn echo_at(&self, path: &str) {
         self.site(1, vec![Binding::http(80)]);

@@ -8,7 +8,7 @@ use cmsim_sim::journal::Event;
 use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::worlds::{SERVER, Seen, World, days, in_memory, in_memory_with_seed, url};
+use super::worlds::{SERVER, Seen, World, days, in_memory, in_memory_with_seed, over_sockets, url};
 use crate::client::{Request, Session};
 use crate::server::{Ending, HeadRefusal, Outcome};
 
@@ -291,5 +291,29 @@ fn a_body_longer_than_the_session_takes_is_refused() {
         };
         assert_eq!(post(1000).await, Ok(1000));
         assert_eq!(post(1001).await, Err(cmsim_wire::hresult::TransportFailure::BodyTruncated));
+    });
+}
+
+#[test]
+fn a_program_outside_the_world_reaches_a_port_at_the_address_it_was_given() {
+    over_sockets(|world| async move {
+        let seen = Seen::new(&world.clock);
+        world.network.bind_at("ps1sys", 80, "127.0.0.1:0".parse().unwrap());
+        let server = world.echo(80, None, Arc::clone(&seen) as _);
+        let at = server.real_address().unwrap();
+        assert!(at.ip() == Ipv4Addr::LOCALHOST && at.port() != 80, "{at}");
+        let mut outsider = tokio::net::TcpStream::connect(at).await.unwrap();
+        let ask = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        outsider.write_all(ask).await.unwrap();
+        let mut answer = String::new();
+        outsider.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert_eq!(world.get("http://ps1sys/y").await, Ok(200), "hosts of the world find it too");
+        let exchanges = seen.exchanges.lock().unwrap();
+        let peers: Vec<_> = exchanges.iter().map(|exchange| &exchange.peer).collect();
+        assert_eq!((peers[0].host.as_deref(), peers[1].host.as_deref()), (None, Some("CLIENT1")));
+        assert!(peers[0].client.ip().is_loopback());
+        assert_eq!(peers[1].client.ip(), Ipv4Addr::new(192, 168, 2, 62));
+        assert_eq!(peers[0].server, "192.168.2.11:80".parse().unwrap());
     });
 }
