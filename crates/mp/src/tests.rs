@@ -2,6 +2,7 @@
 
 mod documents;
 mod location;
+mod over_iis;
 mod policy;
 mod registration;
 mod relay;
