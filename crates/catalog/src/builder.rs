@@ -311,7 +311,7 @@ impl<'d> Builder<'d> {
             entity.is_leaf = !named.contains(&entity.identity.id);
             entity.superseded_by = superseded_by.remove(&entity.identity.id).unwrap_or_default();
             while entity.local_id == 0 {
-                let number = self.draw.small(1_000, 130_000);
+                let number = self.draw.small(1_000, 60_000);
                 if taken.insert(number) {
                     entity.local_id = number.cast_signed();
                 }

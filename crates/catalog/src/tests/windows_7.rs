@@ -75,6 +75,26 @@ fn the_updates_of_the_article_are_there() {
     assert!(local(INSTALLED) < local(UNNAMED) && local(UNNAMED) < local(MISSING), "the log's order, by number too");
 }
 
+/// One line per update of the search result: state, revision, title. Ids are left out but for those of the article.
+fn listing(catalogue: &Catalogue) -> String {
+    let states = scan_of(catalogue).states;
+    let mut text = String::new();
+    for entity in catalogue.deployed() {
+        if let Some(state) = states.get(&entity.identity.id) {
+            text.push_str(&format!("{state:?} {} {}\n", entity.identity.revision, entity.title));
+        }
+    }
+    text
+}
+
+/// Pins numbers, titles and states of one seed: the same on every machine.
+#[test]
+fn the_listing_of_seed_one_is_the_golden_one() {
+    let golden = include_str!("../../tests/golden/windows-7-found.txt");
+    let lines: String = golden.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    assert_eq!(listing(&seven(1)), lines);
+}
+
 /// The client drops what another found update supersedes, unless that is a service pack or a definition update.
 #[test]
 fn only_what_service_packs_and_definitions_replace_survives_pruning() {

@@ -47,7 +47,7 @@ fn plain(
         revision: 200 + builder.draw.small(0, 4),
         title,
         german: None,
-        description: "Install this update to resolve issues in Windows.",
+        description: "Brings the system to the state of the month. The article with the same number lists what changes.",
         kb,
         bulletin: None,
         severity: security.then_some("Critical"),

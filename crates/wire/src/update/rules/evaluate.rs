@@ -153,10 +153,8 @@ impl Scope<'_> {
         match rule {
             Rule::Platform(rule) => Ok(rule.platform_id == 2),
             Rule::WindowsVersion(rule) => Ok(self.windows_version(rule)),
-            Rule::WindowsLanguage(rule) => {
-                let languages = self.facts.os().languages;
-                Ok(languages.first().is_some_and(|tag| language_matches(tag, &rule.language)))
-            }
+            Rule::WindowsLanguage(rule) => Ok(self.language_is(&rule.language)),
+            Rule::PlatformLanguage(rule) => Ok(self.language_is(&rule.language)),
             Rule::MuiLanguageInstalled(rule) => {
                 let languages = self.facts.os().languages;
                 Ok(languages.iter().any(|tag| language_matches(tag, &rule.language)))
@@ -200,6 +198,21 @@ impl Scope<'_> {
                 let key = self.key(&rule.key, &rule.subkey, rule.reg_type32)?;
                 let version = self.file_below(&key, &rule.value, &rule.path).and_then(|file| file.version);
                 Ok(version.is_some_and(|version| rule.comparison.holds(&version, &rule.version)))
+            }
+            Rule::FileCreatedPrependRegSz(rule) => {
+                let key = self.key(&rule.key, &rule.subkey, rule.reg_type32)?;
+                let file = self.file_below(&key, &rule.value, &rule.path);
+                Ok(file.is_some_and(|file| rule.comparison.holds(&file.created, &rule.created)))
+            }
+            Rule::FileModifiedPrependRegSz(rule) => {
+                let key = self.key(&rule.key, &rule.subkey, rule.reg_type32)?;
+                let file = self.file_below(&key, &rule.value, &rule.path);
+                Ok(file.is_some_and(|file| rule.comparison.holds(&file.modified, &rule.modified)))
+            }
+            Rule::FileSizePrependRegSz(rule) => {
+                let key = self.key(&rule.key, &rule.subkey, rule.reg_type32)?;
+                let file = self.file_below(&key, &rule.value, &rule.path);
+                Ok(file.is_some_and(|file| rule.comparison.holds(&file.size, &rule.size)))
             }
             Rule::RegKeyExists(rule) => {
                 let key = self.key(&rule.key, &rule.subkey, rule.reg_type32)?;
@@ -313,6 +326,11 @@ impl Scope<'_> {
                 Ok(release.is_some_and(|version| version >= rule.version))
             }
         }
+    }
+
+    fn language_is(&self, wanted: &str) -> bool {
+        let languages = self.facts.os().languages;
+        languages.first().is_some_and(|tag| language_matches(tag, wanted))
     }
 
     fn windows_version(&self, rule: &WindowsVersion) -> bool {

@@ -160,6 +160,38 @@ rules! {
         comparison: Scalar = "Comparison" "Relation of the file's version to the version.",
         version: Version = "Version" "Version.",
     }
+    /// Time of creation of a file below the folder that a registry value names.
+    FileCreatedPrependRegSz = "b.FileCreatedPrependRegSz" {
+        key: String = "Key" "Hive.",
+        subkey: String = "Subkey" "Key.",
+        value: String = "Value" "Value that holds the folder.",
+        reg_type32: Option<bool> = "RegType32" "Whether the 32-bit view is meant.",
+        path: String = "Path" "Path below the folder.",
+        comparison: Scalar = "Comparison" "Relation of the file's value to the wanted one.",
+        created: jiff::Timestamp = "Created" "Wanted value.",
+    }
+    /// Time of last change of a file below the folder that a registry value names.
+    FileModifiedPrependRegSz = "b.FileModifiedPrependRegSz" {
+        key: String = "Key" "Hive.",
+        subkey: String = "Subkey" "Key.",
+        value: String = "Value" "Value that holds the folder.",
+        reg_type32: Option<bool> = "RegType32" "Whether the 32-bit view is meant.",
+        path: String = "Path" "Path below the folder.",
+        comparison: Scalar = "Comparison" "Relation of the file's value to the wanted one.",
+        modified: jiff::Timestamp = "Modified" "Wanted value.",
+    }
+    /// Size of a file below the folder that a registry value names.
+    FileSizePrependRegSz = "b.FileSizePrependRegSz" {
+        key: String = "Key" "Hive.",
+        subkey: String = "Subkey" "Key.",
+        value: String = "Value" "Value that holds the folder.",
+        reg_type32: Option<bool> = "RegType32" "Whether the 32-bit view is meant.",
+        path: String = "Path" "Path below the folder.",
+        comparison: Scalar = "Comparison" "Relation of the file's value to the wanted one.",
+        size: u64 = "Size" "Wanted value.",
+    }
+    /// Language of the platform; the same question as the language of Windows.
+    PlatformLanguage = "b.PlatformLanguage" { language: String = "Language" "Language tag; a bare one matches its regions." }
     /// A registry key.
     RegKeyExists = "b.RegKeyExists" {
         key: String = "Key" "Hive.",
