@@ -31,7 +31,11 @@ impl Agent for CcmExec {
             Input::Message(Message::SettingsChanged { class, key_name, key, created }) => {
                 let event = if created { "__InstanceCreationEvent" } else { "__InstanceModificationEvent" };
                 for (_, agent, endpoint) in INTERESTED.iter().filter(|(wanted, ..)| *wanted == class) {
-                    let path = if key_name.is_empty() { format!("{class}=@") } else { format!("{class}.{key_name}=\"{key}\"") };
+                    let path = if key_name.is_empty() {
+                        format!("{class}=@")
+                    } else {
+                        format!("{class}.{key_name}=\"{key}\"")
+                    };
                     cx.info_as(
                         "CCMEXEC",
                         Field,
@@ -64,7 +68,9 @@ mod tests {
         let effects = run(AgentId::CcmExec, &mut CcmExec, Input::Message(message.clone()), &mut machine);
         assert_eq!(
             texts(&effects),
-            ["Notifying endpoint 'ScanAgent' of __InstanceModificationEvent settings change on object CCM_UpdateSource.UniqueID=\"{C2D17964-BBDD-4339-B9F3-12D7205B39CC}\" for user 'S-1-5-18'."]
+            [
+                "Notifying endpoint 'ScanAgent' of __InstanceModificationEvent settings change on object CCM_UpdateSource.UniqueID=\"{C2D17964-BBDD-4339-B9F3-12D7205B39CC}\" for user 'S-1-5-18'."
+            ]
         );
         assert_eq!(tells(&effects), [(AgentId::ScanAgent, message)]);
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use cmsim_logs::Evidence::{Docs, Field, Inferred};
 use cmsim_wire::ccm::client_id::SmsId;
 use cmsim_wire::ccm::registration::{
-    Agent as AgentInformation, RegistrationData, RegistrationRequest, RegistrationResponse, RegistrationStatus, RequestType,
+    Agent as AgentInformation, RegistrationData, RegistrationRequest, RegistrationResponse, RegistrationStatus,
+    RequestType,
 };
 use cmsim_wire::ccm::{endpoint, signature};
 use serde::{Deserialize, Serialize};
@@ -124,7 +125,11 @@ impl ClientIdManager {
         let signed = match cx.machine.sign(&signature::registration_bytes(&data.to_xml())) {
             Ok(signed) => signed,
             Err(code) => {
-                cx.error(Inferred, "ccmgencert.cpp:512", format!("Failed to sign the registration request. Error {code:#010x}"));
+                cx.error(
+                    Inferred,
+                    "ccmgencert.cpp:512",
+                    format!("Failed to sign the registration request. Error {code:#010x}"),
+                );
                 cx.timer("site", SLEEP, "another try to register");
                 return;
             }
@@ -149,7 +154,11 @@ impl ClientIdManager {
         let response = match RegistrationResponse::parse(body) {
             Ok(response) => response,
             Err(why) => {
-                cx.error(Inferred, "regtask.cpp:1655", format!("[RegTask] - Failed to read the registration response: {why}"));
+                cx.error(
+                    Inferred,
+                    "regtask.cpp:1655",
+                    format!("[RegTask] - Failed to read the registration response: {why}"),
+                );
                 cx.timer("site", SLEEP, "another try to register");
                 return;
             }
@@ -166,7 +175,9 @@ impl ClientIdManager {
                 cx.info(
                     Field,
                     "regtask.cpp:1773",
-                    format!("[RegTask] - Client is registered. Server assigned ClientID is {id}. Approval status {approval}"),
+                    format!(
+                        "[RegTask] - Client is registered. Server assigned ClientID is {id}. Approval status {approval}"
+                    ),
                 );
                 cx.tell(AgentId::PolicyAgent, Message::Registered);
             }
@@ -236,7 +247,10 @@ mod tests {
         machine.put_wmi(site::ROOT_CCM, "SMS_Authority", &["Name"], row).unwrap();
         let effects = handle(&mut agent, Input::Timer(timers(&effects)[0].0.clone().into()), &mut machine);
         let id = site::client_id(&machine).unwrap();
-        assert_eq!(texts(&effects), [format!("[RegTask] - Client is not registered. Sending registration request for {id} ...")]);
+        assert_eq!(
+            texts(&effects),
+            [format!("[RegTask] - Client is not registered. Sending registration request for {id} ...")]
+        );
         let request = sent(&effects);
         let parsed = RegistrationRequest::parse(&request.body).unwrap();
         assert_eq!(parsed.signature, machine.sign(&signature::registration_bytes(&parsed.data_xml)).unwrap());
@@ -251,7 +265,10 @@ mod tests {
         assert!(confirmation.body.contains("RequestType=\"Confirmation\""));
         let input = answer(confirmation.id, RegistrationStatus::Registered, id, &machine);
         let effects = handle(&mut agent, input, &mut machine);
-        assert_eq!(texts(&effects), [format!("[RegTask] - Client is registered. Server assigned ClientID is {id}. Approval status 1")]);
+        assert_eq!(
+            texts(&effects),
+            [format!("[RegTask] - Client is registered. Server assigned ClientID is {id}. Approval status 1")]
+        );
         assert_eq!(tells(&effects), [(AgentId::PolicyAgent, Message::Registered)]);
 
         let effects = handle(&mut agent, Input::Start, &mut machine);

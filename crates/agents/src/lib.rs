@@ -20,6 +20,7 @@ pub mod site;
 pub mod state_message;
 pub mod updates_deployment;
 pub mod updates_store;
+pub mod windows_update_agent;
 pub mod wua_handler;
 
 #[cfg(test)]

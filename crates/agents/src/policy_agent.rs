@@ -104,11 +104,7 @@ impl PolicyAgent {
         let request = RequestAssignments {
             acknowledge: false,
             request_type: if self.cookie.is_some() { RequestType::OnUpdate } else { RequestType::Full },
-            identification: Identification {
-                client_id,
-                fqdn: cx.machine.fqdn(),
-                netbios_name: cx.machine.name(),
-            },
+            identification: Identification { client_id, fqdn: cx.machine.fqdn(), netbios_name: cx.machine.name() },
             policy_source: authority,
             server_cookie: self.cookie.clone(),
         };
@@ -155,8 +151,11 @@ impl PolicyAgent {
         self.new_cookie = Some(cookie.clone());
         let known = known_policies(cx);
         if parsed.reply_type == ReplyType::Full {
-            let named: Vec<&str> =
-                parsed.assignments.iter().flat_map(|one| one.policies.iter().map(|policy| policy.id.as_str())).collect();
+            let named: Vec<&str> = parsed
+                .assignments
+                .iter()
+                .flat_map(|one| one.policies.iter().map(|policy| policy.id.as_str()))
+                .collect();
             for (id, version) in known.iter().filter(|(id, _)| !named.contains(&id.as_str())) {
                 revoke(id, version, cx);
                 self.revoked.push(id.clone());
@@ -172,14 +171,20 @@ impl PolicyAgent {
                     REPLY,
                     Field,
                     "policyutil.cpp:2318",
-                    format!("Compiling policy assignment '{}' (ver. {version}) from '{authority}' ({cookie})", assignment.id),
+                    format!(
+                        "Compiling policy assignment '{}' (ver. {version}) from '{authority}' ({cookie})",
+                        assignment.id
+                    ),
                 );
                 let hash = policy.hash.as_deref().unwrap_or_default();
                 cx.info_as(
                     REPLY,
                     Field,
                     "policyutil.cpp:2541",
-                    format!("Compiling policy '{}' version '{version}' hash '{hash}' from '{authority}' ({cookie})", policy.id),
+                    format!(
+                        "Compiling policy '{}' version '{version}' hash '{hash}' from '{authority}' ({cookie})",
+                        policy.id
+                    ),
                 );
                 self.download(policy, &site, cx);
             }
@@ -192,8 +197,18 @@ impl PolicyAgent {
         let path = policy_path(&policy.id, &site.authority(), &version);
         let url = policy.location.replace("http://<mp>", &site.base_url());
         let job = cx.new_guid();
-        cx.info_as(REPLY, Field, "policyutil.cpp:4012", format!("Initializing download of policy '{path}' from '{url}'"));
-        cx.info_as(REPLY, Field, "policyutil.cpp:4110", format!("Download of policy started - DTS job ID: '{}'", braced(job)));
+        cx.info_as(
+            REPLY,
+            Field,
+            "policyutil.cpp:4012",
+            format!("Initializing download of policy '{path}' from '{url}'"),
+        );
+        cx.info_as(
+            REPLY,
+            Field,
+            "policyutil.cpp:4110",
+            format!("Download of policy started - DTS job ID: '{}'", braced(job)),
+        );
         cx.info_as(REPLY, Docs, "policyutil.cpp:4121", format!("Successfully initiated download of policy '{path}'"));
         let mut headers = vec![("User-Agent".to_owned(), "Microsoft BITS/7.5".to_owned())];
         if policy.flags & flags::REQUIRES_AUTHENTICATION != 0 {
@@ -300,7 +315,8 @@ pub(crate) fn policy_path(id: &str, source: &str, version: &str) -> String {
 /// Policies on the machine and their versions.
 fn known_policies(cx: &Context<'_>) -> BTreeMap<String, String> {
     let rows = cx.machine.wmi(REQUESTED_CONFIG, POLICIES).unwrap_or_default();
-    let pair = |row| Some((settings::text(row, "PolicyID")?.to_owned(), settings::text(row, "PolicyVersion")?.to_owned()));
+    let pair =
+        |row| Some((settings::text(row, "PolicyID")?.to_owned(), settings::text(row, "PolicyVersion")?.to_owned()));
     rows.iter().filter_map(pair).collect()
 }
 
@@ -316,10 +332,7 @@ fn client_token(cx: &Context<'_>) -> Vec<(String, String)> {
     let Some(id) = site::client_id(cx.machine) else { return Vec::new() };
     let token = format!("{id};{};2", cx.now.strftime("%Y-%m-%dT%H:%M:%SZ"));
     let Ok(signed) = cx.machine.sign(&signature::client_token_bytes(&token)) else { return Vec::new() };
-    vec![
-        ("ClientToken".to_owned(), token),
-        ("ClientTokenSignature".to_owned(), signature::to_hex(&signed)),
-    ]
+    vec![("ClientToken".to_owned(), token), ("ClientTokenSignature".to_owned(), signature::to_hex(&signed))]
 }
 
 #[cfg(test)]

@@ -105,7 +105,9 @@ impl PolicyEvaluator {
             let keys: &[&str] = if key.is_empty() { &[] } else { &[key] };
             match cx.machine.put_wmi(ACTUAL_CONFIG, class, keys, row.clone()) {
                 Ok(()) => changes.push((class.clone(), key, value.clone(), old.is_none())),
-                Err(code) => cx.error(Inferred, "policyutil.cpp:9150", format!("Failed to set {class}. Error {code:#010x}")),
+                Err(code) => {
+                    cx.error(Inferred, "policyutil.cpp:9150", format!("Failed to set {class}. Error {code:#010x}"))
+                }
             }
         }
         let mut removed = false;
@@ -217,7 +219,8 @@ mod tests {
         let row = instance([("Name", "SMS:PS1".into()), ("CurrentManagementPoint", "PS1SYS.CONTOSO.COM".into())]);
         machine.put_wmi(site::ROOT_CCM, "SMS_Authority", &["Name"], row).unwrap();
         let mut agent = PolicyEvaluator::default();
-        let downloaded = |version| Message::PolicyDownloaded { policies: vec![assignment(version)], revoked: Vec::new() };
+        let downloaded =
+            |version| Message::PolicyDownloaded { policies: vec![assignment(version)], revoked: Vec::new() };
 
         let effects = evaluate(&mut agent, downloaded(38), &mut machine);
         let path = policy_path(POLICY, "SMS:PS1", "38.00");
@@ -233,7 +236,9 @@ mod tests {
         assert!(texts(&effects).contains(&"Settings update not required. No changes detected.".to_owned()));
         let effects = evaluate(&mut agent, downloaded(39), &mut machine);
         let told = tells(&effects);
-        assert!(matches!(&told[..], [(AgentId::CcmExec, Message::SettingsChanged { class, created: false, .. })] if class == "CCM_UpdateSource"));
+        assert!(
+            matches!(&told[..], [(AgentId::CcmExec, Message::SettingsChanged { class, created: false, .. })] if class == "CCM_UpdateSource")
+        );
 
         let revoked = Message::PolicyDownloaded { policies: Vec::new(), revoked: vec![POLICY.into()] };
         evaluate(&mut agent, revoked, &mut machine);

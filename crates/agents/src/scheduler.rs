@@ -130,7 +130,9 @@ mod tests {
         let effects = run(AgentId::Scheduler, &mut Scheduler::default(), input, &mut machine);
         assert_eq!(
             texts(&effects),
-            ["Sending message for schedule 'Machine/{00000000-0000-0000-0000-000000000113}' (Target: 'direct:ScanAgent', Name: '')"]
+            [
+                "Sending message for schedule 'Machine/{00000000-0000-0000-0000-000000000113}' (Target: 'direct:ScanAgent', Name: '')"
+            ]
         );
         assert_eq!(tells(&effects), [(AgentId::ScanAgent, Message::Scheduled(ScheduleId(113)))]);
     }

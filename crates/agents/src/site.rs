@@ -66,10 +66,7 @@ impl Site {
     /// # Errors
     /// What WMI says.
     pub fn move_to(&self, management_point: &str, machine: &mut dyn Machine) -> Result<(), HResult> {
-        let row = instance([
-            ("Name", self.authority().into()),
-            ("CurrentManagementPoint", management_point.into()),
-        ]);
+        let row = instance([("Name", self.authority().into()), ("CurrentManagementPoint", management_point.into())]);
         machine.put_wmi(ROOT_CCM, "SMS_Authority", &["Name"], row)
     }
 }

@@ -1,9 +1,9 @@
 //! State Message: records states and sends them in bulk (StateMessage.log).
 
 use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
+use cmsim_wire::ccm::cim_time;
 use cmsim_wire::ccm::endpoint;
 use cmsim_wire::ccm::state_report::{Machine as Reporter, StateMessage as Reported, StateReport, Topic};
-use cmsim_wire::ccm::cim_time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,8 @@ fn record(topic: &StateTopic, cx: &mut Context<'_>) {
         ("MessageSent", false.into()),
     ]);
     let known = cx.machine.wmi(NAMESPACE, MESSAGES).is_ok_and(|rows| {
-        rows.iter().any(|row| settings::number(row, "TopicType") == Some(kind) && settings::text(row, "TopicId") == Some(id))
+        rows.iter()
+            .any(|row| settings::number(row, "TopicType") == Some(kind) && settings::text(row, "TopicId") == Some(id))
     });
     if known {
         cx.info(
@@ -79,7 +80,9 @@ fn record(topic: &StateTopic, cx: &mut Context<'_>) {
         Ok(()) => cx.info(
             Article,
             "statemsg.cpp:731",
-            format!("State message(State ID : {state}) with TopicType {kind} and TopicId {id} has been recorded for SYSTEM"),
+            format!(
+                "State message(State ID : {state}) with TopicType {kind} and TopicId {id} has been recorded for SYSTEM"
+            ),
         ),
         Err(code) => cx.error(
             Inferred,
@@ -188,13 +191,8 @@ mod tests {
     }
 
     fn raise(id: &str, state: u32) -> Message {
-        let topic = StateTopic {
-            topic_type: 500,
-            topic_id: id.into(),
-            id_type: 3,
-            state,
-            parameters: vec!["200".into()],
-        };
+        let topic =
+            StateTopic { topic_type: 500, topic_id: id.into(), id_type: 3, state, parameters: vec!["200".into()] };
         Message::RaiseState(vec![topic])
     }
 
@@ -223,13 +221,18 @@ mod tests {
             texts(&effects),
             [
                 format!("Adding message with TopicType 500 and TopicId {UPDATE} to WMI"),
-                format!("State message(State ID : 2) with TopicType 500 and TopicId {UPDATE} has been recorded for SYSTEM"),
+                format!(
+                    "State message(State ID : 2) with TopicType 500 and TopicId {UPDATE} has been recorded for SYSTEM"
+                ),
             ]
         );
         let effects = handle(Message::Scheduled(ScheduleId(111)), &mut machine);
         let lines = texts(&effects);
         assert!(lines[0].starts_with("StateMessage body: <?xml version=\"1.0\" encoding=\"UTF-16\"?><Report>"));
-        assert_eq!(lines[1..], ["CStateMsgManager::GetSignEncyptMode", "Successfully forwarded State Messages to the MP"]);
+        assert_eq!(
+            lines[1..],
+            ["CStateMsgManager::GetSignEncyptMode", "Successfully forwarded State Messages to the MP"]
+        );
         let report = reports(&effects).remove(0);
         assert_eq!(report.machine.client_version, "5.00.7958.1000");
         let message = &report.messages[0];

@@ -8,9 +8,7 @@ use cmsim_wire::ccm::cim_time;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::framework::{
-    Agent, AgentId, Context, Input, Message, ScheduleId, SourceKey, WmiInstance, WmiValue, braced,
-};
+use crate::framework::{Agent, AgentId, Context, Input, Message, ScheduleId, SourceKey, WmiInstance, WmiValue, braced};
 use crate::settings::{self, ACTUAL_CONFIG, UpdateSourcePolicy};
 
 /// Class of deployments in compiled policy (docs).
@@ -105,9 +103,17 @@ impl UpdatesDeployment {
 
     fn scanned(&mut self, worked: bool, cx: &mut Context<'_>) {
         for id in std::mem::take(&mut self.detecting).into_keys() {
-            cx.info(Field, "updatesassignment.cpp:548", format!("DetectJob completion received for assignment ({})", braced(id)));
+            cx.info(
+                Field,
+                "updatesassignment.cpp:548",
+                format!("DetectJob completion received for assignment ({})", braced(id)),
+            );
             if !worked {
-                cx.warn(Inferred, "updatesassignment.cpp:561", format!("Detection failed for assignment ({}), no scan results", braced(id)));
+                cx.warn(
+                    Inferred,
+                    "updatesassignment.cpp:561",
+                    format!("Detection failed for assignment ({}), no scan results", braced(id)),
+                );
             }
         }
     }
@@ -164,7 +170,9 @@ mod tests {
         assert_eq!(after.as_secs(), 3600);
         let effects = run(AgentId::UpdatesDeployment, &mut agent, Input::Timer(name.into()), &mut machine);
         assert_eq!(texts(&effects)[1], format!("Assignment ({ASSIGNMENT}) received activation trigger"));
-        assert!(matches!(&tells(&effects)[0], (AgentId::ScanAgent, Message::ScanByUpdates { force: false, sources }) if sources[0].version == 38));
+        assert!(
+            matches!(&tells(&effects)[0], (AgentId::ScanAgent, Message::ScanByUpdates { force: false, sources }) if sources[0].version == 38)
+        );
     }
 
     #[test]

@@ -142,7 +142,11 @@ impl CcmMessaging {
                 cx.http(call);
             }
             Err(code) => {
-                cx.error(Inferred, "ccmhttpmessage.cpp:233", format!("Failed to sign message '{}'. Error {code:#010x}", braced(id)));
+                cx.error(
+                    Inferred,
+                    "ccmhttpmessage.cpp:233",
+                    format!("Failed to sign message '{}'. Error {code:#010x}", braced(id)),
+                );
                 self.again(id, cx);
             }
         }
@@ -157,20 +161,22 @@ impl CcmMessaging {
         let content_type = outcome.header("Content-Type").unwrap_or_default().to_owned();
         let failure = match outcome {
             HttpOutcome::Failed(failure) => Failure::Transport(failure),
-            HttpOutcome::Response { status: 200, body, .. } => match (queued.message.reply_to, envelope::decode(&content_type, &body)) {
-                (None, _) => {
-                    Self::status_event(&site, HResult::S_OK, 0, cx);
-                    cx.info(Docs, "ccmhttpmessage.cpp:318", format!("Message '{}' doesn't have reply", braced(id)));
-                    self.delivered(id, &site, cx);
-                    return;
+            HttpOutcome::Response { status: 200, body, .. } => {
+                match (queued.message.reply_to, envelope::decode(&content_type, &body)) {
+                    (None, _) => {
+                        Self::status_event(&site, HResult::S_OK, 0, cx);
+                        cx.info(Docs, "ccmhttpmessage.cpp:318", format!("Message '{}' doesn't have reply", braced(id)));
+                        self.delivered(id, &site, cx);
+                        return;
+                    }
+                    (Some(to), Ok(reply)) if !reply.body.is_empty() => {
+                        Self::status_event(&site, HResult::S_OK, 0, cx);
+                        self.replied(id, to, reply, &site, cx);
+                        return;
+                    }
+                    (Some(_), _) => Failure::NoReply,
                 }
-                (Some(to), Ok(reply)) if !reply.body.is_empty() => {
-                    Self::status_event(&site, HResult::S_OK, 0, cx);
-                    self.replied(id, to, reply, &site, cx);
-                    return;
-                }
-                (Some(_), _) => Failure::NoReply,
-            },
+            }
             HttpOutcome::Response { status, reason, .. } => Failure::Status(status, reason),
         };
         self.failed(id, &failure, &site, cx);
@@ -221,7 +227,11 @@ impl CcmMessaging {
             cx.info(
                 Field,
                 "ccmhttperror.cpp:297",
-                format!("[CCMHTTP] ERROR: URL={url}, Port={}, Options={}, Code={code}, Text={text}", site.port, options(site)),
+                format!(
+                    "[CCMHTTP] ERROR: URL={url}, Port={}, Options={}, Code={code}, Text={text}",
+                    site.port,
+                    options(site)
+                ),
             );
             if let Failure::Status(status, reason) = failure {
                 let line = verbose(
@@ -246,7 +256,11 @@ impl CcmMessaging {
                 "No reply message from Server. Server may be temporarily down or a transient network error.",
             );
         }
-        cx.warn(Field, "messagequeueproc_outgoing.cpp:459", format!("Post to {url} failed with {:#010x}.", failure.queue_code()));
+        cx.warn(
+            Field,
+            "messagequeueproc_outgoing.cpp:459",
+            format!("Post to {url} failed with {:#010x}.", failure.queue_code()),
+        );
         cx.tell(AgentId::LocationServices, Message::ManagementPointFailed(failure.event_code()));
         self.again(id, cx);
     }
@@ -260,7 +274,11 @@ impl CcmMessaging {
 
     fn discard(&mut self, id: Uuid, cx: &mut Context<'_>) {
         let Some(expired) = self.queue.remove(&id) else { return };
-        let text = format!("OutgoingMessage(Queue='{}', ID={}): Will be discarded (expired).", queue_name(&expired.message), braced(id));
+        let text = format!(
+            "OutgoingMessage(Queue='{}', ID={}): Will be discarded (expired).",
+            queue_name(&expired.message),
+            braced(id)
+        );
         let line = verbose(cx, "messagequeueproc_outgoing.cpp:541", text);
         cx.log(LogLine { log: Log::CcmExec, severity: Severity::Error, component: Some("CcmExec"), ..line });
         let sender = match expired.message.reply_to {

@@ -77,11 +77,15 @@ fn a_request_and_its_reply_word_for_word() {
         without_events(&effects),
         [
             format!("Message '{id}' got reply '{reply_id}' to local endpoint queue 'LS_ReplyLocations'"),
-            format!("OutgoingMessage(Queue='mp_[http]mp_locationmanager', ID={id}): Delivered successfully to host 'PS1SYS.CONTOSO.COM'."),
+            format!(
+                "OutgoingMessage(Queue='mp_[http]mp_locationmanager', ID={id}): Delivered successfully to host 'PS1SYS.CONTOSO.COM'."
+            ),
             format!("Message '{reply_id}' delivered to endpoint 'LS_ReplyLocations'"),
         ]
     );
-    assert!(matches!(&tells(&effects)[0], (AgentId::LocationServices, Message::Reply(reply)) if reply.body == "<WSUSLocationReply/>"));
+    assert!(
+        matches!(&tells(&effects)[0], (AgentId::LocationServices, Message::Reply(reply)) if reply.body == "<WSUSLocationReply/>")
+    );
     assert_eq!(agent.queued(), 0);
 }
 
@@ -98,7 +102,9 @@ fn a_relayed_message_has_no_reply() {
         without_events(&effects),
         [
             format!("Message '{id}' doesn't have reply"),
-            format!("OutgoingMessage(Queue='mp_mp_relayendpoint', ID={id}): Delivered successfully to host 'PS1SYS.CONTOSO.COM'."),
+            format!(
+                "OutgoingMessage(Queue='mp_mp_relayendpoint', ID={id}): Delivered successfully to host 'PS1SYS.CONTOSO.COM'."
+            ),
         ]
     );
 }
@@ -109,7 +115,8 @@ fn attempts_follow_the_ladder_until_the_message_expires() {
     let mut effects = send(&mut agent, &mut machine, Some(Endpoint::LsReplyLocations));
     let mut delays = Vec::new();
     while let Some(call) = calls(&effects).pop() {
-        let failed = handle(&mut agent, Input::Http { call: call.id, outcome: response(500, Vec::new()) }, &mut machine);
+        let failed =
+            handle(&mut agent, Input::Http { call: call.id, outcome: response(500, Vec::new()) }, &mut machine);
         assert!(tells(&failed).iter().any(|(to, _)| *to == AgentId::LocationServices));
         let (name, after) = timers(&failed).remove(0);
         delays.push(after.as_secs());

@@ -55,11 +55,7 @@ impl LocationServices {
     fn start(cx: &mut Context<'_>) {
         let place = cx.machine.place();
         if let (Some(forest), Some(domain)) = (&place.forest, &place.domain) {
-            cx.info(
-                Field,
-                "lsad.cpp:842",
-                format!("Current AD forest name is {forest}, domain name is {domain}"),
-            );
+            cx.info(Field, "lsad.cpp:842", format!("Current AD forest name is {forest}, domain name is {domain}"));
             client_location(cx, "lsad.cpp:842", format!("Current AD forest name is {forest}, domain name is {domain}"));
             if !place.on_internet {
                 client_location(cx, "lsad.cpp:1081", "Domain joined client is in Intranet".to_owned());
@@ -77,7 +73,10 @@ impl LocationServices {
         cx.info(
             Article,
             "lswsuslocation.cpp:152",
-            format!("Attempting to persist WSUS location request for ContentID='{content}' and ContentVersion='{}'", source.version),
+            format!(
+                "Attempting to persist WSUS location request for ContentID='{content}' and ContentVersion='{}'",
+                source.version
+            ),
         );
         let row = instance([
             ("RequestID", braced(request).into()),
@@ -88,7 +87,11 @@ impl LocationServices {
         match cx.machine.put_wmi(NAMESPACE, REQUESTS, &["RequestID"], row) {
             Ok(()) => cx.info(Article, "lswsuslocation.cpp:171", "Persisted WSUS location request"),
             Err(code) => {
-                cx.error(Inferred, "lswsuslocation.cpp:174", format!("Failed to persist WSUS location request. Error {code:#010x}"));
+                cx.error(
+                    Inferred,
+                    "lswsuslocation.cpp:174",
+                    format!("Failed to persist WSUS location request. Error {code:#010x}"),
+                );
             }
         }
         cx.info(
@@ -97,7 +100,11 @@ impl LocationServices {
             format!("Attempting to send WSUS Location Request for ContentID='{content}'"),
         );
         let Some(site) = Site::read(cx.machine) else {
-            cx.error(Inferred, "lswsuslocation.cpp:216", "Client is not assigned to a site, cannot send WSUS location request");
+            cx.error(
+                Inferred,
+                "lswsuslocation.cpp:216",
+                "Client is not assigned to a site, cannot send WSUS location request",
+            );
             return;
         };
         let body = WsusLocationRequest {
@@ -135,7 +142,11 @@ impl LocationServices {
             Ok(parsed) => parsed,
             Err(why) => {
                 // A reply nobody can read answers nothing: the asker's time-out ends the wait.
-                cx.error(Inferred, "replylocationsendpoint.cpp:140", format!("Failed to parse Location reply message: {why}"));
+                cx.error(
+                    Inferred,
+                    "replylocationsendpoint.cpp:140",
+                    format!("Failed to parse Location reply message: {why}"),
+                );
                 return;
             }
         };
@@ -174,7 +185,10 @@ impl LocationServices {
             Verdict::Ignored => cx.info(
                 Field,
                 "lsutils.cpp:2251",
-                format!("Ignoring MP error during post-rotation flush period of {} seconds.", management_point::FLUSH.as_secs()),
+                format!(
+                    "Ignoring MP error during post-rotation flush period of {} seconds.",
+                    management_point::FLUSH.as_secs()
+                ),
             ),
             Verdict::Counted(count) => Self::counted(count, cx),
             Verdict::Move(count) => {
@@ -210,7 +224,10 @@ impl LocationServices {
         client_location(
             cx,
             "lsad.cpp:7128",
-            format!("Rotating assigned management point, new management point [{}] is: {next} ({build}) with capabilities: <Capabilities SchemaVersion=\"1.0\"/>", index + 1),
+            format!(
+                "Rotating assigned management point, new management point [{}] is: {next} ({build}) with capabilities: <Capabilities SchemaVersion=\"1.0\"/>",
+                index + 1
+            ),
         );
         if !next.eq_ignore_ascii_case(&site.management_point) && site.move_to(next, cx.machine).is_ok() {
             client_location(
@@ -276,7 +293,9 @@ mod tests {
             texts(&effects),
             [
                 "CCCMWSUSLocation::GetLocationsAsyncEx".to_owned(),
-                format!("Attempting to persist WSUS location request for ContentID='{content}' and ContentVersion='38'"),
+                format!(
+                    "Attempting to persist WSUS location request for ContentID='{content}' and ContentVersion='38'"
+                ),
                 "Persisted WSUS location request".to_owned(),
                 format!("Attempting to send WSUS Location Request for ContentID='{content}'"),
                 format!(
@@ -304,7 +323,9 @@ mod tests {
                 format!("Calling back with locations for WSUS request {}", braced(REQUEST)),
             ]
         );
-        assert!(matches!(&tells(&effects)[0], (AgentId::ScanAgent, Message::WsusLocations { request: REQUEST, locations }) if locations.len() == 2));
+        assert!(
+            matches!(&tells(&effects)[0], (AgentId::ScanAgent, Message::WsusLocations { request: REQUEST, locations }) if locations.len() == 2)
+        );
         assert_eq!(machine.wmi(NAMESPACE, REQUESTS).unwrap(), []);
     }
 
@@ -321,7 +342,10 @@ mod tests {
         }
         assert_eq!(
             texts(&last)[..2],
-            ["5 assigned MP errors in the last 10 minutes, threshold is 5.", "Assigned MP error threshold reached, moving to next MP."]
+            [
+                "5 assigned MP errors in the last 10 minutes, threshold is 5.",
+                "Assigned MP error threshold reached, moving to next MP."
+            ]
         );
         assert_eq!(Site::read(&machine).unwrap().management_point, "PS1MP2.CONTOSO.COM");
     }

@@ -55,8 +55,8 @@ fn reply(to: Uuid, version: u32, kind: ReplyType, machine: &TestMachine) -> Inpu
     Input::Message(Message::Reply(ReplyBody { to, id: Uuid::nil(), body: body.to_xml() }))
 }
 
-fn body(text: &str) -> HttpOutcome {
-    let body = cmsim_wire::ccm::text::utf16le_with_mark(text);
+fn body(content: &str) -> HttpOutcome {
+    let body = text::utf16le_with_mark(content);
     HttpOutcome::Response { status: 200, reason: "OK".into(), headers: Vec::new(), body }
 }
 
@@ -77,13 +77,23 @@ fn a_policy_is_requested_downloaded_and_handed_on() {
     let lines = texts(&effects);
     assert_eq!(lines[0], "Processing Machine assignments from 'SMS:PS1'. The new cookie is '2014-01-20 17:17:05.123'.");
     assert_eq!(lines[1], "Received Machine full policy update with 1 assignments");
-    assert!(lines[4].ends_with("from 'http://PS1SYS.CONTOSO.COM/SMS_MP/.sms_pol?{D0855677-0000-0000-0000-000000000001}.38_00'"));
+    assert!(
+        lines[4]
+            .ends_with("from 'http://PS1SYS.CONTOSO.COM/SMS_MP/.sms_pol?{D0855677-0000-0000-0000-000000000001}.38_00'")
+    );
     let call = calls(&effects).remove(0);
 
     let mut agent: PolicyAgent = serde_json::from_str(&serde_json::to_string(&agent).unwrap()).unwrap();
     let effects = handle(&mut agent, Input::Http { call: call.id, outcome: body("<Policy/>") }, &mut machine);
-    assert!(texts(&effects).last().unwrap().ends_with("PolicyVersion=\"38.00\",PolicySource=\"SMS:PS1\"' successfully compiled"));
-    assert!(matches!(&tells(&effects)[0], (AgentId::PolicyEvaluator, Message::PolicyDownloaded { policies, .. }) if policies[0].body == "<Policy/>"));
+    assert!(
+        texts(&effects)
+            .last()
+            .unwrap()
+            .ends_with("PolicyVersion=\"38.00\",PolicySource=\"SMS:PS1\"' successfully compiled")
+    );
+    assert!(
+        matches!(&tells(&effects)[0], (AgentId::PolicyEvaluator, Message::PolicyDownloaded { policies, .. }) if policies[0].body == "<Policy/>")
+    );
 
     // The next request is a delta; the same version is not downloaded again, a newer one replaces it.
     let effects = handle(&mut agent, Input::Message(Message::Scheduled(ScheduleId(21))), &mut machine);
@@ -106,7 +116,8 @@ fn a_failed_download_keeps_the_old_cookie() {
     let input = reply(request.id, 38, ReplyType::Full, &machine);
     let effects = handle(&mut agent, input, &mut machine);
     let call = calls(&effects).remove(0).id;
-    let outcome = HttpOutcome::Response { status: 404, reason: "Not Found".into(), headers: Vec::new(), body: Vec::new() };
+    let outcome =
+        HttpOutcome::Response { status: 404, reason: "Not Found".into(), headers: Vec::new(), body: Vec::new() };
     let effects = handle(&mut agent, Input::Http { call, outcome }, &mut machine);
     assert_eq!(tells(&effects), []);
     let request = sent(&handle(&mut agent, Input::Message(Message::Scheduled(ScheduleId(21))), &mut machine));
