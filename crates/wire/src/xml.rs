@@ -6,6 +6,7 @@
 
 mod element;
 mod reader;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -13,7 +14,8 @@ mod writer;
 use thiserror::Error;
 
 pub use element::Element;
-pub use reader::{Reader, Tag};
+pub use reader::Reader;
+pub use tag::Tag;
 pub use writer::{EmptyStyle, Writer, escape_attribute, escape_text};
 
 /// The namespace name of elements and attributes without one.
