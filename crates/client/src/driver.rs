@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cmsim_agents::framework::{AgentId, Effect, HttpCall, Input, LogLine, Machine as _, TimerName};
 use cmsim_net::Network;
 use cmsim_sim::journal::Event;
-use cmsim_world::Host;
+use cmsim_world::services::ServiceWatchId;
+use cmsim_world::{Host, ServiceState};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::http::Stacks;
-use crate::machine::LocalMachine;
-use crate::policy::DomainAccess;
+use crate::machine::{LocalMachine, service_of};
+use crate::policy::{self, DomainAccess};
 use crate::run::Resident;
 
 /// What lands in an agent's mailbox.
@@ -22,6 +23,8 @@ pub(crate) enum Post {
     Input(Input),
     /// One of the agent's timers ran out; stale ones have an old generation.
     Timer(TimerName, u64),
+    /// The service of the agent's process stopped: timers and calls are gone.
+    Halt,
     /// Tell the agent's state.
     Save(oneshot::Sender<serde_json::Value>),
     /// The process ends.
@@ -53,6 +56,25 @@ impl Shared {
             self.host.journal().record(self.host.name(), &to.to_string().into(), event);
         }
     }
+}
+
+/// Passes starts and stops of services on to the agents that live in them.
+pub(crate) fn follow_services(shared: &Arc<Shared>) -> ServiceWatchId {
+    let machine = Arc::downgrade(shared);
+    shared.host.services().watch(move |service, state| {
+        let Some(shared) = machine.upgrade() else {
+            return;
+        };
+        for id in shared.mailboxes.keys().filter(|id| service_of(**id) == service) {
+            shared.post(
+                *id,
+                match state {
+                    ServiceState::Running => Post::Input(Input::Start),
+                    ServiceState::Stopped => Post::Halt,
+                },
+            );
+        }
+    })
 }
 
 /// A timer that has not run out.
@@ -99,6 +121,7 @@ impl AgentTask {
             self.reap();
             match post {
                 Post::Stop => break,
+                Post::Halt => self.halt().await,
                 Post::Save(reply) => {
                     // Nobody waits any more: then nobody needs the state.
                     let _ = reply.send(self.agent.state());
@@ -112,8 +135,13 @@ impl AgentTask {
                 }
             }
         }
-        self.children.shutdown().await;
+        self.halt().await;
         self.agent
+    }
+
+    async fn halt(&mut self) {
+        self.timers.clear();
+        self.children.shutdown().await;
     }
 
     async fn next_post(&mut self) -> Option<Post> {
@@ -157,6 +185,9 @@ impl AgentTask {
         if let Some(domain) = self.shared.domain.as_ref().filter(|_| processes) {
             let answers = domain.controller_answers(&self.shared.host, &self.shared.network).await;
             self.shared.machine().set_controller_answers(answers);
+            if !answers {
+                policy::report_no_controller(&self.shared.host);
+            }
         }
     }
 

@@ -127,7 +127,7 @@ impl LocalMachine {
 }
 
 /// The service in which an agent lives.
-fn service_of(id: AgentId) -> &'static str {
+pub(crate) fn service_of(id: AgentId) -> &'static str {
     match id {
         AgentId::WindowsUpdateAgent => "wuauserv",
         AgentId::GroupPolicy => "gpsvc",

@@ -5,7 +5,9 @@ use std::time::Duration;
 use cmsim_agents::framework::PolicySetting;
 use cmsim_net::{ListenError, Network};
 use cmsim_world::directory::{DIRECTORY_PORT, serve};
-use cmsim_world::{Directory, Host, Membership};
+use cmsim_world::event_log::Level;
+use cmsim_world::{Directory, Host, Membership, NewEvent};
+use indexmap::IndexMap;
 
 use crate::convert;
 
@@ -79,4 +81,20 @@ impl DomainAccess {
             host.set_ad_site(&site);
         }
     }
+}
+
+/// Writes the event that Windows writes when no domain controller can be reached (docs: Group Policy event 1129).
+pub(crate) fn report_no_controller(host: &Host) {
+    let message = "The processing of Group Policy failed because of lack of network connectivity to a domain controller. \
+        This may be a transient condition.";
+    host.event_log().report(
+        "System",
+        NewEvent {
+            provider: "Microsoft-Windows-GroupPolicy".to_owned(),
+            id: 1129,
+            level: Level::Error,
+            message: message.to_owned(),
+            data: IndexMap::new(),
+        },
+    );
 }

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use cmsim_agents::framework::{Agent, AgentId, Input, Message, ScheduleId};
 use cmsim_net::Network;
 use cmsim_world::Host;
+use cmsim_world::services::ServiceWatchId;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::driver::{AgentTask, Post, Shared};
+use crate::driver::{AgentTask, Post, Shared, follow_services};
 use crate::http::Stacks;
 use crate::identity::IdentityError;
 use crate::machine::LocalMachine;
@@ -84,13 +85,14 @@ impl ClientMachine {
             (id, tokio::spawn(AgentTask::new(id, agent, mailbox, Arc::clone(&shared)).run()))
         };
         let tasks = residents.into_iter().map(spawn).collect();
-        Ok(ClientHandle { shared, tasks })
+        Ok(ClientHandle { watch: follow_services(&shared), shared, tasks })
     }
 }
 
 /// The running agents of a machine. Dropping the handle kills them where they stand.
 pub struct ClientHandle {
     shared: Arc<Shared>,
+    watch: ServiceWatchId,
     tasks: Vec<(AgentId, JoinHandle<Box<dyn Resident>>)>,
 }
 
@@ -157,6 +159,7 @@ impl ClientHandle {
 
 impl Drop for ClientHandle {
     fn drop(&mut self) {
+        self.shared.host.services().unwatch(self.watch);
         for (_, task) in &self.tasks {
             task.abort();
         }

@@ -179,15 +179,17 @@ async fn a_stopped_process_hears_nothing_and_a_started_one_again() {
     let journal = journal();
     let host = host_in(&journal);
     let handle = start(ClientMachine::new(&host, &network(&journal)));
+    handle.trigger(ScheduleId(1));
     pass(&journal, MINUTE).await;
     host.services().stop("CcmExec").unwrap();
     handle.trigger(ScheduleId(9));
-    pass(&journal, MINUTE).await;
-    assert_eq!(heard(&handle, AgentId::Scheduler).await, ["start"]);
+    pass(&journal, 5 * MINUTE).await;
+    let before = ["start", "trigger 1"];
+    assert_eq!(heard(&handle, AgentId::Scheduler).await, before, "the timer is gone with its process");
     host.services().start("CcmExec").unwrap();
     handle.trigger(ScheduleId(9));
     pass(&journal, MINUTE).await;
-    assert_eq!(heard(&handle, AgentId::Scheduler).await, ["start", "trigger 9"]);
+    assert_eq!(heard(&handle, AgentId::Scheduler).await[2..], ["start", "trigger 9"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,6 +253,8 @@ async fn domain_policy_needs_a_controller_that_answers() {
     let states = handle.states().await;
     let state: PolicyReader = serde_json::from_value(states[&AgentId::GroupPolicy].clone()).unwrap();
     assert_eq!(state.read, [None, Some(1)]);
+    let events = host.event_log().events("System");
+    assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), [1129]);
 }
 
 #[tokio::test(start_paused = true)]

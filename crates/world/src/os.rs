@@ -2,9 +2,10 @@
 
 use cmsim_wire::profile::OperatingSystem;
 
-use crate::host::{Host, Membership};
+use crate::host::Host;
 use crate::registry::BadPath;
 use crate::services::StartType;
+use crate::spec::Membership;
 
 const CURRENT_VERSION: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const CONTROL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control";

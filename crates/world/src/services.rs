@@ -70,7 +70,21 @@ pub struct ServiceStatus {
 
 /// The services of a host. Cheap to clone; all clones are the same services.
 #[derive(Clone, Default)]
-pub struct Services(Arc<Mutex<BTreeMap<String, Service>>>);
+pub struct Services(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    services: BTreeMap<String, Service>,
+    watchers: BTreeMap<u64, Watcher>,
+    next_watcher: u64,
+}
+
+/// Told the short name and the new state of every service that starts or stops.
+type Watcher = Arc<dyn Fn(&str, ServiceState) + Send + Sync>;
+
+/// Identifies a watcher of services until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceWatchId(u64);
 
 struct Service {
     name: String,
@@ -87,7 +101,7 @@ impl fmt::Debug for Services {
 }
 
 impl Services {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Service>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,13 +119,13 @@ impl Services {
             state: Tracked::new(state),
             start: Tracked::new(start),
         };
-        self.lock().insert(name.to_lowercase(), service);
+        self.lock().services.insert(name.to_lowercase(), service);
     }
 
     /// What the service does, `None` if there is none of that name. Counts a hit for changes of its state or start type.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<ServiceStatus> {
-        self.lock().get(&name.to_lowercase()).map(Service::status)
+        self.lock().services.get(&name.to_lowercase()).map(Service::status)
     }
 
     /// Whether the service runs.
@@ -123,7 +137,7 @@ impl Services {
     /// Every service in order of the names.
     #[must_use]
     pub fn all(&self) -> Vec<ServiceStatus> {
-        self.lock().values().map(Service::shown).collect()
+        self.lock().services.values().map(Service::shown).collect()
     }
 
     /// Starts a service; one that runs is left as it is.
@@ -175,18 +189,47 @@ impl Services {
         self.with(name, |service| service.start.set_marked(mark, start))
     }
 
+    /// Changes a service and tells the watchers if it started or stopped by that.
     fn with<T>(&self, name: &str, act: impl FnOnce(&mut Service) -> T) -> Result<T, ServiceError> {
-        let mut services = self.lock();
-        let service = services.get_mut(&name.to_lowercase()).ok_or_else(|| ServiceError::Missing(name.to_owned()))?;
-        Ok(act(service))
+        let mut inner = self.lock();
+        let service =
+            inner.services.get_mut(&name.to_lowercase()).ok_or_else(|| ServiceError::Missing(name.to_owned()))?;
+        let before = *service.state.peek();
+        let result = act(service);
+        let (after, name) = (*service.state.peek(), service.name.clone());
+        let watchers: Vec<_> = inner.watchers.values().filter(|_| before != after).cloned().collect();
+        drop(inner);
+        for watcher in watchers {
+            watcher(&name, after);
+        }
+        Ok(result)
     }
 
     /// Takes back everything that the change wrote and nobody overwrote.
     pub fn revert(&self, mark: &Mark) {
-        for service in self.lock().values_mut() {
-            service.state.revert(mark);
-            service.start.revert(mark);
+        let names: Vec<_> = self.lock().services.keys().cloned().collect();
+        for name in names {
+            // The name was there a moment ago, and services are never removed.
+            let _ = self.with(&name, |service| {
+                service.state.revert(mark);
+                service.start.revert(mark);
+            });
         }
+    }
+
+    /// Calls `told` whenever a service started or stopped, in the order in which watchers were added. The call happens
+    /// on the stack of whoever changed it; it should only pass the news on.
+    pub fn watch(&self, told: impl Fn(&str, ServiceState) + Send + Sync + 'static) -> ServiceWatchId {
+        let mut inner = self.lock();
+        let id = inner.next_watcher;
+        inner.next_watcher += 1;
+        inner.watchers.insert(id, Arc::new(told));
+        ServiceWatchId(id)
+    }
+
+    /// Removes a watcher.
+    pub fn unwatch(&self, id: ServiceWatchId) {
+        self.lock().watchers.remove(&id.0);
     }
 }
 
@@ -260,5 +303,23 @@ mod tests {
         services.start("wuauserv").unwrap();
         services.revert(&mark);
         assert!(services.is_running("wuauserv"));
+    }
+
+    #[test]
+    fn watchers_hear_of_starts_and_stops_and_of_nothing_else() {
+        let services = services();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let store = Arc::clone(&heard);
+        let id = services.watch(move |name, state| store.lock().unwrap().push((name.to_owned(), state)));
+        let mark = Mark::new("stopped");
+        services.stop_marked(&mark, "WUAUSERV").unwrap();
+        services.stop("wuauserv").unwrap();
+        services.set_start("wuauserv", StartType::Manual).unwrap();
+        services.revert(&mark);
+        services.start("wuauserv").unwrap();
+        services.unwatch(id);
+        services.stop("wuauserv").unwrap();
+        let name = || "wuauserv".to_owned();
+        assert_eq!(*heard.lock().unwrap(), [(name(), ServiceState::Stopped), (name(), ServiceState::Running)]);
     }
 }

@@ -3,7 +3,8 @@
 use cmsim_sim::{Clock, Journal, Seed, TimeZone};
 use cmsim_wire::profile::Profile;
 
-use crate::host::{Host, HostSpec};
+use crate::host::Host;
+use crate::spec::HostSpec;
 
 /// A journal at the default start of a world, 2014-01-20 12:17:00 US Eastern.
 pub(crate) fn journal() -> Journal {

@@ -1,5 +1,6 @@
 //! The disk of one host: Windows paths, in memory or kept in a directory of the real machine.
 
+mod facts;
 mod mirror;
 mod path;
 
@@ -10,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cmsim_sim::{Clock, SimTime};
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use facts::{FileFacts, FileVersion};
 pub use path::LONGEST_PATH;
 
 use crate::{Mark, Tracked};
@@ -59,47 +60,6 @@ impl DiskError {
             Self::Full(_) => 0x8007_0070,
             Self::Io { .. } => 0x8007_0005,
         }
-    }
-}
-
-/// A file version, `6.1.7601.18229`; compares part by part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct FileVersion(pub [u16; 4]);
-
-/// Parts beyond 65,535, which no version resource can hold, count as that.
-impl From<[u32; 4]> for FileVersion {
-    fn from(parts: [u32; 4]) -> Self {
-        Self(parts.map(|part| u16::try_from(part).unwrap_or(u16::MAX)))
-    }
-}
-
-impl fmt::Display for FileVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.0;
-        write!(f, "{a}.{b}.{c}.{d}")
-    }
-}
-
-/// What a program can learn about a file without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileFacts {
-    /// The path in the case in which it was created, `C:\Windows\…`.
-    pub path: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// Last write.
-    pub modified: SimTime,
-    /// When it was created.
-    pub created: SimTime,
-    /// Version resource, if it has one.
-    pub version: Option<FileVersion>,
-}
-
-impl FileFacts {
-    /// The name without its folder.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.path.rsplit('\\').next().unwrap_or_default().to_owned()
     }
 }
 
