@@ -1,6 +1,8 @@
 //! What the judge says of trees that are not healthy, not finished or not complete.
 
 use cmsim_guide::{BARE_HOST, Evidence, LoadError, Outcome, Scan, Values, example_values, judge, step_codes, steps};
+use proptest::prelude::*;
+
 use cmsim_logs::{Format, LocalStamp, Log, Severity, cmtrace, windows_update};
 
 /// The client's own lines of a first scan up to a step, a line a second, then more lines in logs of the client.
@@ -195,4 +197,38 @@ fn a_tree_loads_from_a_folder_and_depth_is_limited() {
     assert!(deep(cmsim_guide::MAX_DEPTH).is_ok());
     assert!(matches!(deep(cmsim_guide::MAX_DEPTH + 1), Err(LoadError::TooDeep(_))));
     assert!(matches!(Evidence::load(&folder.path().join("none")), Err(LoadError::Io { .. })));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_trees_never_panic(damage in proptest::collection::vec((any::<usize>(), any::<usize>(), any::<u8>()), 0..40), tail: Vec<u8>) {
+        let mut files = tree("", &[]);
+        for (file, place, byte) in damage {
+            let count = files.len();
+            let bytes = &mut files[file % count].1;
+            let len = bytes.len();
+            bytes[place % len] = byte;
+        }
+        files.push(("a/C/registry.json".to_owned(), tail.clone()));
+        files.push(("a/C/WUAHandler.log".to_owned(), tail));
+        let evidence = Evidence::from_files(files);
+        for client in judge(&evidence).clients {
+            prop_assert_eq!(client.steps.len(), 17);
+            let _ = cmsim_guide::compare_with_example(&evidence, &client.host, Scan::Rescan);
+        }
+    }
+
+    #[test]
+    fn every_line_fits_what_it_is_filled_with(ids in proptest::collection::vec("[0-9A-F]{8}-[0-9A-F]{4}-4[0-9A-F]{3}-[0-9A-F]{4}-[0-9A-F]{12}", 40)) {
+        let mut values = example_values().clone();
+        for line in steps().iter().flat_map(|step| &step.lines) {
+            for (name, id) in line.text.names().filter(|name| name.ends_with("ID") && *name != "StoredStateID").zip(&ids) {
+                values.insert(name.to_owned(), format!("{{{id}}}"));
+            }
+            let text = line.text.fill(&values);
+            let found = line.text.matches(&text, &values);
+            prop_assert!(found.is_some(), "{}", text);
+            prop_assert_eq!(line.text.matches(&format!("{text}\n\n"), &values).is_some(), line.text.source().ends_with("{:any}"));
+        }
+    }
 }

@@ -3,7 +3,8 @@
 //!
 //! * Write: make a `Record` of the format's module, `format` it into a `String`, turn that into bytes with
 //!   [`Format::encode`], and start new files with [`Format::prologue`]. Whatever a record holds, it reads back as one.
-//! * Check: the module's `parse` accepts only what the product writes and names line, column and reason otherwise.
+//! * Check: the module's `parse` accepts only what the product writes and names line, column and reason otherwise;
+//!   [`check`] does so for a file of any format.
 //! * Read: [`read()`] recognizes the format and takes what viewers take; [`merge::by_time`] lines several logs up.
 //! * [`Log`] lists every log by name, component, format and folder; [`Log::path`] is where it lies.
 //!
@@ -30,6 +31,7 @@
 //! # Ok::<(), cmsim_logs::ParseError>(())
 //! ```
 
+mod check;
 mod directives;
 mod encoding;
 mod error;
@@ -54,6 +56,7 @@ pub mod sup_setup;
 pub mod w3c;
 pub mod windows_update;
 
+pub use check::check;
 pub use error::{MAX_BYTES, ParseError};
 pub use log::{Folder, Format, Log, LogPlace};
 pub use read::{Entry, Reading, read};
