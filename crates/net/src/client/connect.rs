@@ -16,7 +16,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -40,6 +40,8 @@ pub(super) struct Connection {
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) counts: Arc<Counts>,
     pub(super) asked: Arc<AtomicBool>,
+    /// The server's certificate, on a secure connection.
+    pub(super) certificate: Option<CertificateDer<'static>>,
     task: Option<JoinHandle<Result<(), hyper::Error>>>,
 }
 
@@ -126,7 +128,13 @@ pub(super) async fn open(
         Ok(result) => result?,
         Err(_) => return Err(TransportFailure::ConnectTimeout),
     };
-    speak_http(endpoints, asked, stream).await
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let certificate = chain.first().cloned();
+    let mut opened = speak_http(endpoints, asked, stream).await?;
+    if let Opened::Connection(connection) = &mut opened {
+        connection.certificate = certificate;
+    }
+    Ok(opened)
 }
 
 fn proxy_failure(failure: TransportFailure) -> TransportFailure {
@@ -196,7 +204,7 @@ where
         .await
         .map_err(|error| failure::of_http(&error, Phase::Head, false))?;
     let task = tokio::spawn(connection);
-    Ok(Opened::Connection(Connection { sender, endpoints, counts, asked, task: Some(task) }))
+    Ok(Opened::Connection(Connection { sender, endpoints, counts, asked, certificate: None, task: Some(task) }))
 }
 
 impl Options {

@@ -6,6 +6,7 @@
 mod connect;
 mod failure;
 mod proxy;
+mod revocation;
 mod session;
 mod url;
 
@@ -58,6 +59,9 @@ pub struct Options {
     pub trust: TrustStore,
     /// Most bytes of a response body.
     pub max_body: usize,
+    /// Whether servers' certificates are looked up in their issuer's revocation list
+    /// (`WINHTTP_ENABLE_SSL_REVOCATION`, off by default). A certificate that names no list passes.
+    pub check_revocation: bool,
     identity: Option<Arc<rustls::sign::CertifiedKey>>,
 }
 
@@ -72,6 +76,7 @@ impl Options {
             proxy: ProxySetting::Direct,
             trust,
             max_body: MAX_BODY,
+            check_revocation: false,
             identity: None,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use cmsim_sim::SimTime;
 use cmsim_sim::journal::{Event, Exchange};
-use cmsim_wire::hresult::TransportFailure;
+use cmsim_wire::hresult::{TlsFailure, TransportFailure};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use hyper::ext::ReasonPhrase;
 
 use super::connect::{Connection, Opened, open};
 use super::failure::{self, Phase};
+use super::revocation;
 use super::{Options, Request, Response, Url};
 use crate::network::Network;
 
@@ -29,6 +30,8 @@ struct Inner {
     host: Arc<str>,
     options: Mutex<Arc<Options>>,
     idle: Mutex<BTreeMap<String, Vec<Connection>>>,
+    /// Revocation lists by their URL.
+    lists: Mutex<BTreeMap<String, Bytes>>,
 }
 
 impl fmt::Debug for Session {
@@ -46,6 +49,7 @@ impl Session {
             host: host.into(),
             options: Mutex::new(Arc::new(options)),
             idle: Mutex::default(),
+            lists: Mutex::default(),
         }))
     }
 
@@ -117,10 +121,43 @@ impl Session {
         trace.started = self.now();
         match opened? {
             Opened::Connection(connection) => {
+                self.check_revocation(&connection, options).await?;
+                trace.started = self.now();
                 self.exchange(connection, &key, request, headers, options, trace).await.map_err(|failed| failed.failure)
             }
             Opened::ProxyAnswer(status, reason) => Ok(proxy_answer(request, status, reason, self.now())),
         }
+    }
+
+    /// Looks the server's certificate up in its issuer's list, which is an exchange of its own.
+    async fn check_revocation(&self, connection: &Connection, options: &Options) -> Result<(), TransportFailure> {
+        let Some(certificate) = connection.certificate.as_ref().filter(|_| options.check_revocation) else {
+            return Ok(());
+        };
+        let Some(url) = revocation::list_url(certificate) else { return Ok(()) };
+        let key = url.to_string();
+        let now = self.0.network.time(&self.0.host);
+        let authorities = options.trust.certificates();
+        let known = self.lists().get(&key).cloned();
+        if let Some(list) = known
+            && let verdict = revocation::judge(certificate, &list, &authorities, now)
+            && verdict != Err(TlsFailure::RevocationUnreachable)
+        {
+            return Ok(verdict?);
+        }
+        let request = Request::new(http::Method::GET, url).header("User-Agent", revocation::USER_AGENT);
+        // Boxed, as it is a call of the same function; the URL is never https, so there is no third.
+        let fetched = Box::pin(self.send(request)).await;
+        let Some(list) = fetched.ok().filter(|response| response.status == 200).map(|response| response.body) else {
+            return Err(TlsFailure::RevocationUnreachable.into());
+        };
+        let verdict = revocation::judge(certificate, &list, &authorities, now);
+        self.lists().insert(key, list);
+        Ok(verdict?)
+    }
+
+    fn lists(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
+        self.0.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A kept connection that is still open.

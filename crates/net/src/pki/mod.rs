@@ -8,14 +8,18 @@ mod keys;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cmsim_sim::{Seed, SimTime};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, RevokedCertParams, SanType,
+    SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 pub use keys::{Key, verify_sha256};
 
@@ -115,6 +119,7 @@ pub struct Authority {
     issuer: Issuer<'static, Key>,
     certificate: CertificateDer<'static>,
     seed: Seed,
+    revocation_url: Option<String>,
 }
 
 impl fmt::Debug for Authority {
@@ -137,7 +142,41 @@ impl Authority {
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate =
             params.self_signed(key.for_certificates()).map_err(|source| refused(common_name, source))?.into();
-        Ok(Self { issuer: Issuer::new(params, key), certificate, seed })
+        Ok(Self { issuer: Issuer::new(params, key), certificate, seed, revocation_url: None })
+    }
+
+    /// Writes into every certificate issued from now on where its revocation list is found (an `http` URL).
+    #[must_use]
+    pub fn with_revocation_list(mut self, url: &str) -> Self {
+        self.revocation_url = Some(url.to_owned());
+        self
+    }
+
+    /// The list of revoked certificates of this authority, DER, valid for the given time. Certificates that cannot be
+    /// read are left out.
+    ///
+    /// # Errors
+    /// [`PkiError`] if the validity is empty.
+    pub fn revocation_list(&self, revoked: &[CertificateDer<'_>], validity: Validity) -> Result<Vec<u8>, PkiError> {
+        let revoked_certs = revoked.iter().filter_map(|certificate| {
+            let (_, read) = X509Certificate::from_der(certificate).ok()?;
+            Some(RevokedCertParams {
+                serial_number: SerialNumber::from_slice(read.raw_serial()),
+                revocation_time: date_time_ymd(1970, 1, 1) + since_1970(validity.from),
+                reason_code: None,
+                invalidity_date: None,
+            })
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(1970, 1, 1) + since_1970(validity.from),
+            next_update: date_time_ymd(1970, 1, 1) + since_1970(validity.until),
+            crl_number: SerialNumber::from_slice(&validity.from.millis().unsigned_abs().to_be_bytes()),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = list.signed_by(&self.issuer).map_err(|source| refused("revocation list", source))?;
+        Ok(signed.der().to_vec())
     }
 
     /// The root certificate, DER.
@@ -155,6 +194,10 @@ impl Authority {
         let key = Key::from_pool(&seed);
         let mut params = leaf(request, &seed)?;
         params.use_authority_key_identifier_extension = true;
+        let uris: Vec<String> = self.revocation_url.iter().cloned().collect();
+        if !uris.is_empty() {
+            params.crl_distribution_points = vec![CrlDistributionPoint { uris }];
+        }
         let certificate = params
             .signed_by(key.for_certificates(), &self.issuer)
             .map_err(|source| refused(&request.subject, source))?;
@@ -171,16 +214,19 @@ fn empty(common_name: &str, validity: Validity, seed: &Seed) -> CertificateParam
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     params.distinguished_name = name;
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let at = |time: SimTime| epoch + time.since(SimTime::from_millis(0));
-    params.not_before = at(validity.from);
-    params.not_after = at(validity.until);
+    params.not_before = date_time_ymd(1970, 1, 1) + since_1970(validity.from);
+    params.not_after = date_time_ymd(1970, 1, 1) + since_1970(validity.until);
     // 16 bytes with the first bit clear: positive, and of constant length in DER.
     let mut serial = [0; 16];
     seed.stream("serial").fill(&mut serial);
     serial[0] = serial[0] & 0x3F | 0x40;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
     params
+}
+
+/// The time since 1970 that the certificate library adds to a date.
+fn since_1970(time: SimTime) -> Duration {
+    time.since(SimTime::from_millis(0))
 }
 
 fn leaf(request: &CertificateRequest, seed: &Seed) -> Result<CertificateParams, PkiError> {

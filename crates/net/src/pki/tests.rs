@@ -27,17 +27,16 @@ fn the_same_seed_gives_the_same_certificates() {
 
 #[test]
 fn a_certificate_says_what_was_asked() {
-    use x509_parser::prelude::FromDer as _;
     let authority = Authority::root("CONTOSO-CA", validity(), &Seed::new(1)).unwrap();
     let issued = authority.issue(&request("PS1SYS")).unwrap();
-    let (rest, read) = x509_parser::certificate::X509Certificate::from_der(issued.certificate()).unwrap();
+    let (rest, read) = X509Certificate::from_der(issued.certificate()).unwrap();
     assert!(rest.is_empty());
     assert_eq!(read.subject().to_string(), "CN=PS1SYS");
     assert_eq!(read.issuer().to_string(), "CN=CONTOSO-CA");
     assert_eq!(read.validity().not_before.timestamp(), 1_385_000_000);
     assert_eq!(read.validity().not_after.timestamp(), 1_485_000_000);
     assert!(read.extended_key_usage().unwrap().unwrap().value.server_auth);
-    let root = x509_parser::certificate::X509Certificate::from_der(authority.certificate()).unwrap().1;
+    let root = X509Certificate::from_der(authority.certificate()).unwrap().1;
     read.verify_signature(Some(root.public_key())).unwrap();
 }
 

@@ -198,3 +198,69 @@ fn a_client_judges_by_its_own_clock() {
         assert_eq!(world.get(&format!("https://{HERE}/")).await, Err(not_yet));
     });
 }
+
+#[test]
+fn a_revoked_certificate_is_found_in_the_list_its_issuer_serves() {
+    in_memory(|world| async move {
+        let at = "http://dc1.contoso.com/ca.crl";
+        let authority = Authority::root("CONTOSO-CRL-CA", days(-10, 10), &Seed::new(7)).unwrap();
+        let authority = authority.with_revocation_list(at);
+        world.trust.add(authority.certificate());
+        let certificate = |subject: &str| {
+            let request = CertificateRequest {
+                subject: subject.to_owned(),
+                dns_names: vec![HERE.to_owned()],
+                addresses: vec![],
+                validity: days(-1, 9),
+                usage: Usage::Server,
+            };
+            authority.issue(&request).unwrap()
+        };
+        let (good, bad) = (certificate("good"), certificate("bad"));
+        let settings = |certificate: &CertifiedKey| {
+            let certificate = certificate.clone();
+            Some(TlsSettings { certificate, client_certificates: ClientCertificates::Ignore })
+        };
+        let _good = world.echo(8531, settings(&good), Arc::new(()));
+        let _bad = world.echo(8532, settings(&bad), Arc::new(()));
+        let checking = || world.session_with(|options| options.check_revocation = true);
+        let get = async |session: &crate::client::Session, port: u16| {
+            let request = Request::new(http::Method::GET, url(&format!("https://{HERE}:{port}/")));
+            session.send(request).await.map(|response| response.status)
+        };
+        let unreachable = TransportFailure::Tls(TlsFailure::RevocationUnreachable);
+        assert_eq!(get(&checking(), 8531).await, Err(unreachable));
+        assert_eq!(get(&world.session(), 8532).await, Ok(200), "who does not ask is not told");
+
+        let mut hour = days(-1, 1);
+        hour.until = world.clock.now() + std::time::Duration::from_secs(3600);
+        let list = authority.revocation_list(&[bad.certificate().clone()], hour).unwrap();
+        let stranger = Authority::root("CONTOSO-CRL-CA", days(-10, 10), &Seed::new(8)).unwrap();
+        let forged = stranger.revocation_list(&[], days(-1, 1)).unwrap();
+        let address = std::net::Ipv4Addr::new(192, 168, 2, 1);
+        world.network.add_host("DC1", &[address], None).unwrap();
+        world.network.set_record("dc1.contoso.com", &[address]);
+        let serve_list = |list: Vec<u8>| {
+            let answer = tower::service_fn(move |_: http::Request<hyper::body::Incoming>| {
+                let body = http_body_util::Full::new(bytes::Bytes::from(list.clone()));
+                async { Ok::<_, std::convert::Infallible>(http::Response::new(body)) }
+            });
+            let listener = world.network.listen("DC1", 80).unwrap();
+            crate::server::serve(&world.network, listener, None, answer, Arc::new(()))
+        };
+        let server = serve_list(forged);
+        assert_eq!(get(&checking(), 8531).await, Err(unreachable), "signed by somebody else");
+        server.stop().await;
+
+        let server = serve_list(list);
+        let session = checking();
+        assert_eq!(get(&session, 8531).await, Ok(200));
+        assert_eq!(get(&session, 8532).await, Err(TransportFailure::Tls(TlsFailure::Revoked)));
+        server.stop().await;
+        session.close_idle();
+        assert_eq!(get(&session, 8531).await, Ok(200), "the list is kept");
+        world.clock.wait("test", "the list to run out", std::time::Duration::from_secs(3600)).await;
+        session.close_idle();
+        assert_eq!(get(&session, 8531).await, Err(unreachable), "but not beyond its time");
+    });
+}
