@@ -16,6 +16,8 @@ use crate::scribe::Scribe;
 pub(crate) enum LocationError {
     #[error(transparent)]
     Message(#[from] XmlError),
+    #[error("there is no site '{0}'")]
+    UnknownSite(String),
     #[error(transparent)]
     Database(#[from] SiteDbError),
 }
@@ -39,6 +41,10 @@ pub(crate) async fn answer(mp: &ManagementPoint, body: &str) -> Result<Option<St
         }
         Err(LocationError::Message(error)) => {
             scribe.error(Evidence::Inferred, format!("MP LM: Failed to parse the message body, {error}"));
+            Ok(None)
+        }
+        Err(LocationError::UnknownSite(site)) => {
+            scribe.error(Evidence::Inferred, format!("MP LM: there is no site '{site}'"));
             Ok(None)
         }
         Err(LocationError::Database(error)) => {
@@ -92,7 +98,7 @@ fn reply(locations: Vec<WsusServerLocation>) -> WsusLocationReply {
 async fn site_information(mp: &ManagementPoint, body: &str) -> Result<String, LocationError> {
     let request = SiteInformationRequest::parse(body)?;
     let Some(site) = mp.db().mp_get_site_info(&request.site_code).await? else {
-        return Err(SiteDbError::Missing { what: "site", name: request.site_code }.into());
+        return Err(LocationError::UnknownSite(request.site_code));
     };
     let stored = OperationalSettings::parse(&site.settings).ok();
     let reply = SiteInformationReply {

@@ -85,8 +85,23 @@ fn site_information_comes_from_the_site_and_the_management_point() {
         assert_eq!((reply.build_number, reply.default_mp.as_str()), (7958, "PS1SYS.CONTOSO.COM"));
         let signing = site.mp.settings().keys.site_signing.certificate().to_vec();
         assert_eq!(reply.settings.site_signing_certificate, signing);
-        let missing = site.post(to_location_manager(), &ask("XX1")).await;
-        assert_eq!(missing.status, StatusCode::INTERNAL_SERVER_ERROR);
+        site.post(to_location_manager(), &ask("XX1")).await.assert_empty();
+    });
+}
+
+#[test]
+fn a_database_that_fails_is_an_internal_error_with_the_products_lines() {
+    run(|site| async move {
+        let database = site.db.database();
+        let lost = database.write("lose a table", |c| {
+            Box::pin(async move { sqlx::query("DROP TABLE WSUSServerLocations").execute(c).await })
+        });
+        lost.await.unwrap();
+        let answer = site.post(to_location_manager(), &request(38).to_xml()).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let log = site.log(Log::MpLocation);
+        assert_eq!(log[3], "MPDB ERROR - CONNECTION PARAMETERS");
+        assert!(log[4].contains("MP_GetWSUSServerLocations"), "{}", log[4]);
     });
 }
 
