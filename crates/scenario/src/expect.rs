@@ -1,5 +1,6 @@
 //! What must be observed, and what was.
 
+use cmsim_guide::Verdict;
 use cmsim_sim::journal::Entry;
 use cmsim_stage::Stage;
 use regex::Regex;
@@ -29,15 +30,15 @@ pub struct Observation {
 type Look = (bool, String);
 
 /// Looks for everything expected.
-pub(crate) async fn observe_all(expectations: &[Spanned<Expectation>], stage: &Stage) -> Vec<Observation> {
+pub(crate) async fn observe_all(expectations: &[Spanned<Expectation>], stage: &Stage, guide: &Verdict) -> Vec<Observation> {
     let mut observations = Vec::new();
     for expectation in expectations {
-        observations.push(observe(expectation.get_ref(), stage).await);
+        observations.push(observe(expectation.get_ref(), stage, guide).await);
     }
     observations
 }
 
-async fn observe(expectation: &Expectation, stage: &Stage) -> Observation {
+async fn observe(expectation: &Expectation, stage: &Stage, guide: &Verdict) -> Observation {
     let host = expectation.on.as_ref().map_or_else(|| stage.first_client(), |on| on.get_ref().clone());
     let (expected, (passed, saw)) = if let Some(log) = &expectation.log {
         observe_log(expectation, &host, log.get_ref(), stage)
@@ -48,7 +49,7 @@ async fn observe(expectation: &Expectation, stage: &Stage) -> Observation {
     } else if let Some(query) = &expectation.sql {
         observe_sql(expectation, query, stage).await
     } else {
-        observe_guide(expectation, &host, stage)
+        observe_guide(expectation, &host, guide)
     };
     Observation { expected, passed, saw, context: expectation.context }
 }
@@ -148,9 +149,8 @@ async fn observe_sql(expectation: &Expectation, query: &str, stage: &Stage) -> (
     (format!("{query} gives {wanted}"), look)
 }
 
-fn observe_guide(expectation: &Expectation, host: &str, stage: &Stage) -> (String, Look) {
+fn observe_guide(expectation: &Expectation, host: &str, verdict: &Verdict) -> (String, Look) {
     let wanted = expectation.guide.iter().flatten();
-    let verdict = cmsim_guide::judge(&stage.evidence());
     let mut wrong = Vec::new();
     for (step, wanted) in wanted {
         let actual = verdict.outcome(host, step);

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 
 /// A step that could not be carried out.
 #[derive(Debug, Error)]
-pub enum StepError {
+pub(crate) enum StepError {
     /// The world refused.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -27,7 +27,7 @@ pub enum StepError {
 
 /// A log line that never came, with what there was instead.
 #[derive(Debug, Serialize)]
-pub struct NeverHappened {
+pub(crate) struct NeverHappened {
     /// The log.
     pub log: String,
     /// The machine.

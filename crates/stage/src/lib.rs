@@ -3,9 +3,16 @@
 //! [`Stage::build`] makes the machines, the network, the databases and the roles from [`Settings`];
 //! the handle then starts them, changes them, and looks at what they left.
 
+mod catalogue;
+mod clients;
 mod network;
+mod observe;
+mod policy;
+mod roles;
 mod settings;
 pub mod site;
+mod stage;
 pub mod topology;
 
 pub use settings::{Action, NetworkKind, Settings, StageError};
+pub use stage::Stage;

@@ -93,7 +93,7 @@ fn directory(settings: &Settings) -> Directory {
     directory.add_domain(Domain {
         name: topology::DOMAIN.to_owned(),
         netbios: "CONTOSO".to_owned(),
-        controllers: vec![topology::fqdn(topology::DOMAIN_CONTROLLER)],
+        controllers: vec![topology::DOMAIN_CONTROLLER.to_owned()],
     });
     directory.add_site(topology::AD_SITE, &subnets(settings));
     directory
@@ -116,6 +116,17 @@ impl Surroundings {
             addresses: Vec::new(),
             validity: self.validity,
             usage: Usage::Server,
+        })
+    }
+
+    /// The certificate with which WSUS signs its self-update files; every machine of the world trusts its issuer.
+    pub(crate) fn code_signer(&self) -> Result<CertifiedKey, PkiError> {
+        self.authority.issue(&CertificateRequest {
+            subject: "Simulated Update Publisher".to_owned(),
+            dns_names: vec!["publisher.contoso.com".to_owned()],
+            addresses: Vec::new(),
+            validity: self.validity,
+            usage: Usage::ServerAndClient,
         })
     }
 

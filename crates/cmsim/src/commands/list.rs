@@ -25,7 +25,7 @@ pub(crate) fn run(options: &ListOptions) -> Outcome {
         return Ok(Exit::Passed);
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["id", "step", "title"]);
+    table.load_style(presets::NOTHING).set_header(["id", "step", "title"]);
     for scenario in &scenarios {
         table.add_row([scenario.id.as_str(), scenario.file.about.step.as_deref().unwrap_or("-"), &scenario.file.title]);
     }

@@ -18,8 +18,8 @@ pub(crate) fn run(options: &SqlOptions) -> Outcome {
         .build()
         .map_err(|error| Failure::new(Exit::CouldNotRun, "cannot start the runtime").because(error))?;
     let rows = runtime.block_on(async {
-        let open = SqliteConnectOptions::new().filename(&path).read_only(true).immutable(true).connect();
-        let mut connection = open.await.map_err(failed(format!("cannot open {}", path.display())))?;
+        let file = SqliteConnectOptions::new().filename(&path).read_only(true).immutable(true);
+        let mut connection = file.connect().await.map_err(failed(format!("cannot open {}", path.display())))?;
         // The query is the user's own, on a file opened read only.
         sqlx::query(AssertSqlSafe(options.query.clone()))
             .fetch_all(&mut connection)
@@ -36,7 +36,7 @@ fn print_table(rows: &[SqliteRow]) {
         return;
     };
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(first.columns().iter().map(|column| column.name().to_owned()));
+    table.load_style(presets::NOTHING).set_header(first.columns().iter().map(|column| column.name().to_owned()));
     for row in rows {
         table.add_row((0..row.len()).map(|index| match value(row, index) {
             serde_json::Value::String(text) => text,

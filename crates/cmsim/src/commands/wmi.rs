@@ -15,11 +15,11 @@ pub(crate) fn run(options: &WmiOptions) -> Outcome {
     };
     let path = options.out.join("hosts").join(&host).join("wmi.json");
     let repository = read(&path)?;
-    let refused = |error| Failure::new(Exit::CouldNotRun, "the query failed").because(error);
-    let query = Query::parse(&options.query).map_err(refused)?;
+    let refused = || Failure::new(Exit::CouldNotRun, "the query failed");
+    let query = Query::parse(&options.query).map_err(|error| refused().because(error))?;
     let found = repository.query(&options.namespace, &query).map_err(|error| {
         let namespaces: Vec<&str> = repository.0.keys().map(String::as_str).collect();
-        refused(error).help(format!("--namespace names one of {}", namespaces.join(", ")))
+        refused().because(error).help(format!("--namespace names one of {}", namespaces.join(", ")))
     })?;
     for instance in &found {
         let line = serde_json::to_string(&instance.properties)

@@ -246,8 +246,8 @@ fn check_host(host: Option<&Spanned<String>>, hosts: &[String], found: &mut Vec<
 }
 
 fn check_log(log: &Spanned<String>, found: &mut Vec<Diagnostic>) {
-    if !Log::all().any(|known| known.file_name() == log.get_ref()) {
-        found.push(unknown("log", log, Log::all().map(|log| log.file_name())));
+    if !Log::ALL.iter().any(|known| known.file_name() == log.get_ref()) {
+        found.push(unknown("log", log, Log::ALL.iter().map(|log| log.file_name())));
     }
 }
 

@@ -105,18 +105,16 @@ async fn happen(scenario: &Scenario, settings: &Settings, clock: Clock, place: &
     };
     let virtual_time = clock.now().since(begun);
     stage.stop().await;
-    let observations = expect::observe_all(&scenario.file.expect, &stage).await;
-    let guide = Some(cmsim_guide::judge(&stage.evidence()));
+    stage.export(place).await.map_err(|error| chain(&error))?;
+    // The guide sees what a support engineer would: the files, nothing else.
+    let evidence = cmsim_guide::Evidence::load(&place.join("hosts")).map_err(|error| chain(&error))?;
+    let guide = cmsim_guide::judge(&evidence);
+    let observations = expect::observe_all(&scenario.file.expect, &stage, &guide).await;
     let seed = seed(scenario, settings);
-    let record = Record { id: scenario.id.clone(), title: scenario.file.title.clone(), seed, virtual_time, error, observations, guide };
-    write(&stage, place, &record).await.map_err(|error| format!("cannot write {}: {error}", place.display()))?;
+    let (id, title) = (scenario.id.clone(), scenario.file.title.clone());
+    let record = Record { id, title, seed, virtual_time, error, observations, guide: Some(guide) };
+    output::write(place, &record, stage.journal()).map_err(|error| format!("cannot write {}: {error}", place.display()))?;
     Ok(record)
-}
-
-async fn write(stage: &Stage, place: &Path, record: &Record) -> Result<(), Box<dyn std::error::Error>> {
-    stage.export(place).await?;
-    output::write(place, record, stage.journal())?;
-    Ok(())
 }
 
 async fn carry_out_all(scenario: &Scenario, stage: &Stage) -> Result<(), String> {
