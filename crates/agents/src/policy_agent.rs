@@ -9,6 +9,7 @@ use cmsim_wire::ccm::policy::{
 };
 use cmsim_wire::ccm::{endpoint, signature, text};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::event::{self, Field as EventField};
@@ -36,6 +37,8 @@ struct Transfer {
     policy_id: String,
     version: String,
     category: String,
+    /// `SHA256:` and hex digits, if the assignment names one.
+    hash: Option<String>,
     job: Uuid,
 }
 
@@ -224,7 +227,10 @@ impl PolicyAgent {
             timeout: DOWNLOAD_TIMEOUT,
         };
         let category = policy.category.clone().unwrap_or_default();
-        self.transfers.insert(call.id, Transfer { policy_id: policy.id.clone(), version, category, job });
+        self.transfers.insert(
+            call.id,
+            Transfer { policy_id: policy.id.clone(), version, category, hash: policy.hash.clone(), job },
+        );
         cx.http(call);
     }
 
@@ -233,6 +239,9 @@ impl PolicyAgent {
         let Some(site) = Site::read(cx.machine) else { return };
         let path = policy_path(&transfer.policy_id, &site.authority(), &transfer.version);
         let body = match outcome {
+            HttpOutcome::Response { status: 200, body, .. } if !hash_fits(transfer.hash.as_deref(), &body) => {
+                Err("the hash of the body does not fit".to_owned())
+            }
             HttpOutcome::Response { status: 200, body, .. } => text::decode(&body).map_err(|why| why.to_string()),
             HttpOutcome::Response { status, .. } => Err(format!("HTTP status {status}")),
             HttpOutcome::Failed(failure) => Err(failure.to_string()),
@@ -310,6 +319,12 @@ impl PolicyAgent {
 /// `CCM_Policy_Policy5.PolicyID="…",PolicySource="…",PolicyVersion="…"`.
 pub(crate) fn policy_path(id: &str, source: &str, version: &str) -> String {
     format!("CCM_Policy_Policy5.PolicyID=\"{id}\",PolicySource=\"{source}\",PolicyVersion=\"{version}\"")
+}
+
+/// Whether a body is the one its assignment means. Without a hash, or with one of another kind, any body is.
+fn hash_fits(hash: Option<&str>, body: &[u8]) -> bool {
+    let digits = hash.and_then(|hash| hash.strip_prefix("SHA256:"));
+    digits.is_none_or(|digits| digits.eq_ignore_ascii_case(&hex::encode(Sha256::digest(body))))
 }
 
 /// Policies on the machine and their versions.

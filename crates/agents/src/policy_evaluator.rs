@@ -106,7 +106,7 @@ impl PolicyEvaluator {
             match cx.machine.put_wmi(ACTUAL_CONFIG, class, keys, row.clone()) {
                 Ok(()) => changes.push((class.clone(), key, value.clone(), old.is_none())),
                 Err(code) => {
-                    cx.error(Inferred, "policyutil.cpp:9150", format!("Failed to set {class}. Error {code:#010x}"))
+                    cx.error(Inferred, "policyutil.cpp:9150", format!("Failed to set {class}. Error {code:#010x}"));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The client settings in WMI that more than one agent reads.
 
-use cmsim_wire::hresult::HResult;
+use cmsim_wire::hresult::{DEFAULT_RETRY_CODES, HResult};
 use cmsim_wire::profile::SiteGeneration;
 use uuid::Uuid;
 
@@ -8,24 +8,6 @@ use crate::framework::{Machine, WmiInstance, WmiValue};
 
 /// Namespace of compiled machine policy (docs).
 pub const ACTUAL_CONFIG: &str = r"root\ccm\Policy\Machine\ActualConfig";
-
-/// Default of the retry list: the 36 codes for which a failed scan is repeated and in the end another software update
-/// point is tried (docs: planning for software updates).
-const RETRY_CODES: [std::ops::RangeInclusive<u32>; 13] = [
-    0x8004_0693..=0x8004_0693,
-    0x8007_2EFD..=0x8007_2EFE,
-    0x8024_001A..=0x8024_001A,
-    0x8024_001E..=0x8024_001E,
-    0x8024_4004..=0x8024_400E,
-    0x8024_4010..=0x8024_4010,
-    0x8024_4015..=0x8024_4016,
-    0x8024_4018..=0x8024_401A,
-    0x8024_401C..=0x8024_4024,
-    0x8024_4026..=0x8024_4027,
-    0x8024_402B..=0x8024_402B,
-    0x8024_402C..=0x8024_402C,
-    0x8024_F004..=0x8024_F004,
-];
 
 /// `CCM_SoftwareUpdatesClientConfig`: the software updates part of the client settings. Property names are from public
 /// WMI dumps (field); defaults are those the client uses before policy arrived.
@@ -99,7 +81,7 @@ impl UpdateSourcePolicy {
     pub fn repeats(&self, code: HResult) -> bool {
         match &self.retry_codes {
             Some(codes) => codes.contains(&code.0),
-            None => RETRY_CODES.iter().any(|range| range.contains(&code.0)),
+            None => DEFAULT_RETRY_CODES.contains(&code),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! State Message: records states and sends them in bulk (StateMessage.log).
 
+use std::collections::BTreeSet;
+
 use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
 use cmsim_wire::ccm::cim_time;
 use cmsim_wire::ccm::endpoint;
-use cmsim_wire::ccm::state_report::{Machine as Reporter, StateMessage as Reported, StateReport, Topic};
+use cmsim_wire::ccm::state_report::{Machine as Reporter, StateDetails, StateMessage as Reported, StateReport, Topic};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +36,9 @@ impl Agent for StateMessage {
     fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
         match input {
             Input::Message(Message::RaiseState(topics)) => {
+                let mut known = recorded(cx);
                 for topic in &topics {
-                    record(topic, cx);
+                    record(topic, &mut known, cx);
                 }
             }
             // Send unsent (111) and the bulk sends of high and low priority (115, 116).
@@ -45,8 +48,15 @@ impl Agent for StateMessage {
     }
 }
 
+/// Topics that have an instance.
+fn recorded(cx: &Context<'_>) -> BTreeSet<(u32, String)> {
+    let rows = cx.machine.wmi(NAMESPACE, MESSAGES).unwrap_or_default();
+    let key = |row| Some((settings::number(row, "TopicType")?, settings::text(row, "TopicId")?.to_owned()));
+    rows.iter().filter_map(key).collect()
+}
+
 /// One state into WMI. A topic has one instance: a later state replaces one that has not left yet.
-fn record(topic: &StateTopic, cx: &mut Context<'_>) {
+fn record(topic: &StateTopic, known: &mut BTreeSet<(u32, String)>, cx: &mut Context<'_>) {
     let (kind, id, state) = (topic.topic_type, &topic.topic_id, topic.state);
     let row = instance([
         ("TopicType", kind.into()),
@@ -60,13 +70,12 @@ fn record(topic: &StateTopic, cx: &mut Context<'_>) {
         ("UserFlags", 0_u32.into()),
         ("ParamCount", u32::try_from(topic.parameters.len()).unwrap_or(0).into()),
         ("UserParameters", WmiValue::List(topic.parameters.iter().map(|text| text.as_str().into()).collect())),
+        ("StateDetails", topic.details.clone().unwrap_or_default().into()),
+        ("StateDetailsType", if topic.details.is_some() { 2_u32 } else { 0 }.into()),
         ("Priority", 5_u32.into()),
         ("MessageSent", false.into()),
     ]);
-    let known = cx.machine.wmi(NAMESPACE, MESSAGES).is_ok_and(|rows| {
-        rows.iter()
-            .any(|row| settings::number(row, "TopicType") == Some(kind) && settings::text(row, "TopicId") == Some(id))
-    });
+    let known = !known.insert((kind, id.clone()));
     if known {
         cx.info(
             Field,
@@ -174,7 +183,9 @@ fn reported(row: &WmiInstance, serial: u64, now: Timestamp) -> Reported {
         criticality: number("Criticality"),
         flags: number("UserFlags"),
         parameters,
-        details: None,
+        details: settings::text(row, "StateDetails")
+            .filter(|text| !text.is_empty())
+            .map(|text| StateDetails { kind: 2, text: text.to_owned() }),
     }
 }
 
@@ -191,8 +202,14 @@ mod tests {
     }
 
     fn raise(id: &str, state: u32) -> Message {
-        let topic =
-            StateTopic { topic_type: 500, topic_id: id.into(), id_type: 3, state, parameters: vec!["200".into()] };
+        let topic = StateTopic {
+            topic_type: 500,
+            topic_id: id.into(),
+            id_type: 3,
+            state,
+            parameters: vec!["200".into()],
+            details: None,
+        };
         Message::RaiseState(vec![topic])
     }
 

@@ -165,7 +165,14 @@ fn resend(cx: &mut Context<'_>) {
 
 /// The state of an update as the site learns it; the parameter is the revision (field).
 fn topic(id: Uuid, state: u32, revision: u32) -> StateTopic {
-    StateTopic { topic_type: 500, topic_id: bare(id), id_type: 3, state, parameters: vec![revision.to_string()] }
+    StateTopic {
+        topic_type: 500,
+        topic_id: bare(id),
+        id_type: 3,
+        state,
+        parameters: vec![revision.to_string()],
+        details: None,
+    }
 }
 
 /// An instance with the properties public WMI clients read.

@@ -1,13 +1,8 @@
 //! How a post failed, in the words and codes of the messaging log.
 
-use cmsim_wire::hresult::{HResult, ProxyFailure, TlsFailure, TransportFailure};
-
-/// `CCM_E_BAD_HTTP_STATUS_CODE` (field).
-const BAD_STATUS: HResult = HResult(0x87D0_027E);
-/// `E_PENDING`-like code of a 200 without a reply (field).
-pub(super) const NO_REPLY: HResult = HResult(0x8000_000A);
-/// What the outgoing queue says about any other failed post (field).
-pub(super) const POST_FAILED: HResult = HResult(0x87D0_0231);
+use cmsim_wire::hresult::{
+    CCM_E_BAD_HTTP_STATUS_CODE, CCM_E_TRANSIENT, E_PENDING, HResult, TransportFailure, from_winhttp, winhttp_error,
+};
 
 /// One failed post.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +28,9 @@ impl Failure {
     /// `HRESULT` of the status event.
     pub(super) fn event_code(&self) -> HResult {
         match self {
-            Self::Status(..) => BAD_STATUS,
+            Self::Status(..) => CCM_E_BAD_HTTP_STATUS_CODE,
             Self::NoReply => HResult::S_OK,
-            Self::Transport(failure) => HResult(0x8007_0000 + winhttp(*failure).0),
+            Self::Transport(failure) => from_winhttp(winhttp(*failure).0),
         }
     }
 
@@ -50,30 +45,32 @@ impl Failure {
     /// The code in `Post to … failed with …`.
     pub(super) fn queue_code(&self) -> HResult {
         match self {
-            Self::NoReply => NO_REPLY,
-            Self::Status(..) | Self::Transport(_) => POST_FAILED,
+            Self::NoReply => E_PENDING,
+            Self::Status(..) | Self::Transport(_) => CCM_E_TRANSIENT,
         }
     }
 }
 
 /// WinHTTP's number and name for a failure (docs: WinHTTP error messages).
 fn winhttp(failure: TransportFailure) -> (u32, &'static str) {
-    match failure {
-        TransportFailure::NameNotResolved | TransportFailure::Proxy(ProxyFailure::NameNotResolved) => {
-            (12007, "ERROR_WINHTTP_NAME_NOT_RESOLVED")
-        }
-        TransportFailure::Refused | TransportFailure::Proxy(ProxyFailure::Refused) => {
-            (12029, "ERROR_WINHTTP_CANNOT_CONNECT")
-        }
-        TransportFailure::ConnectTimeout | TransportFailure::ResponseTimeout => (12002, "ERROR_WINHTTP_TIMEOUT"),
-        TransportFailure::Reset | TransportFailure::ClosedEarly | TransportFailure::BodyTruncated => {
-            (12030, "ERROR_WINHTTP_CONNECTION_ERROR")
-        }
-        TransportFailure::NotHttp => (12152, "ERROR_WINHTTP_INVALID_SERVER_RESPONSE"),
-        TransportFailure::Tls(TlsFailure::ClientCertificateNeeded) => (12044, "ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED"),
-        TransportFailure::Tls(TlsFailure::NoCommonProtocol) => (12030, "ERROR_WINHTTP_CONNECTION_ERROR"),
-        TransportFailure::Tls(_) => (12175, "ERROR_WINHTTP_SECURE_FAILURE"),
-        TransportFailure::Proxy(ProxyFailure::AuthenticationRequired) => (0, "CCM_E_BAD_HTTP_STATUS_CODE"),
-        TransportFailure::Proxy(ProxyFailure::AutoDetectionFailed) => (12180, "ERROR_WINHTTP_AUTODETECTION_FAILED"),
-    }
+    let number = winhttp_error(&failure);
+    let name = match number {
+        12002 => "ERROR_WINHTTP_TIMEOUT",
+        12007 => "ERROR_WINHTTP_NAME_NOT_RESOLVED",
+        12015 => "ERROR_WINHTTP_LOGIN_FAILURE",
+        12029 => "ERROR_WINHTTP_CANNOT_CONNECT",
+        12030 => "ERROR_WINHTTP_CONNECTION_ERROR",
+        12037 => "ERROR_WINHTTP_SECURE_CERT_DATE_INVALID",
+        12038 => "ERROR_WINHTTP_SECURE_CERT_CN_INVALID",
+        12044 => "ERROR_WINHTTP_CLIENT_AUTH_CERT_NEEDED",
+        12045 => "ERROR_WINHTTP_SECURE_INVALID_CA",
+        12057 => "ERROR_WINHTTP_SECURE_CERT_REV_FAILED",
+        12152 => "ERROR_WINHTTP_INVALID_SERVER_RESPONSE",
+        12157 => "ERROR_WINHTTP_SECURE_CHANNEL_ERROR",
+        12170 => "ERROR_WINHTTP_SECURE_CERT_REVOKED",
+        12175 => "ERROR_WINHTTP_SECURE_FAILURE",
+        12180 => "ERROR_WINHTTP_AUTODETECTION_FAILED",
+        _ => "ERROR_WINHTTP_INTERNAL_ERROR",
+    };
+    (number, name)
 }

@@ -229,6 +229,8 @@ pub struct StateTopic {
     pub state: u32,
     /// Parameters in order.
     pub parameters: Vec<String>,
+    /// Details as text, if the topic has any.
+    pub details: Option<String>,
 }
 
 /// A message between agents.

@@ -4,6 +4,7 @@ use super::*;
 use crate::framework::{Effect, RegistryValue};
 use crate::testing::{TestMachine, calls, run, tells, texts};
 
+const BODY: &str = "<Policy/>";
 const POLICY: &str = "{D0855677-0000-0000-0000-000000000001}";
 
 fn machine() -> TestMachine {
@@ -47,7 +48,7 @@ fn reply(to: Uuid, version: u32, kind: ReplyType, machine: &TestMachine) -> Inpu
                 version,
                 category: Some("UpdateSource".into()),
                 flags: 16,
-                hash: Some("SHA256:00".into()),
+                hash: Some(format!("SHA256:{}", hex::encode_upper(Sha256::digest(text::utf16le_with_mark(BODY))))),
                 location: format!("http://<mp>{}", body_path(POLICY, version)),
             }],
         }],
@@ -84,7 +85,7 @@ fn a_policy_is_requested_downloaded_and_handed_on() {
     let call = calls(&effects).remove(0);
 
     let mut agent: PolicyAgent = serde_json::from_str(&serde_json::to_string(&agent).unwrap()).unwrap();
-    let effects = handle(&mut agent, Input::Http { call: call.id, outcome: body("<Policy/>") }, &mut machine);
+    let effects = handle(&mut agent, Input::Http { call: call.id, outcome: body(BODY) }, &mut machine);
     assert!(
         texts(&effects)
             .last()
@@ -92,7 +93,7 @@ fn a_policy_is_requested_downloaded_and_handed_on() {
             .ends_with("PolicyVersion=\"38.00\",PolicySource=\"SMS:PS1\"' successfully compiled")
     );
     assert!(
-        matches!(&tells(&effects)[0], (AgentId::PolicyEvaluator, Message::PolicyDownloaded { policies, .. }) if policies[0].body == "<Policy/>")
+        matches!(&tells(&effects)[0], (AgentId::PolicyEvaluator, Message::PolicyDownloaded { policies, .. }) if policies[0].body == BODY)
     );
 
     // The next request is a delta; the same version is not downloaded again, a newer one replaces it.
@@ -105,7 +106,7 @@ fn a_policy_is_requested_downloaded_and_handed_on() {
     let input = reply(sent(&effects).id, 39, ReplyType::Delta, &machine);
     let effects = handle(&mut agent, input, &mut machine);
     let call = calls(&effects).remove(0).id;
-    let effects = handle(&mut agent, Input::Http { call, outcome: body("<Policy/>") }, &mut machine);
+    let effects = handle(&mut agent, Input::Http { call, outcome: body(BODY) }, &mut machine);
     assert!(texts(&effects).contains(&format!("Revoking policy '{POLICY}' version '38.00'")));
 }
 
@@ -122,4 +123,15 @@ fn a_failed_download_keeps_the_old_cookie() {
     assert_eq!(tells(&effects), []);
     let request = sent(&handle(&mut agent, Input::Message(Message::Scheduled(ScheduleId(21))), &mut machine));
     assert!(request.body.contains("RequestType=\"Full\""));
+}
+
+#[test]
+fn a_body_that_is_not_the_announced_one_is_refused() {
+    let (mut agent, mut machine) = (PolicyAgent::default(), machine());
+    let request = sent(&handle(&mut agent, Input::Message(Message::Registered), &mut machine));
+    let input = reply(request.id, 38, ReplyType::Full, &machine);
+    let call = calls(&handle(&mut agent, input, &mut machine)).remove(0).id;
+    let effects = handle(&mut agent, Input::Http { call, outcome: body("<Policy />") }, &mut machine);
+    assert!(texts(&effects)[0].ends_with("the hash of the body does not fit"));
+    assert_eq!(tells(&effects), []);
 }

@@ -67,9 +67,17 @@ impl ScanJob {
     }
 
     /// The state of the scan as the site learns it: topic 501; two parameters, and the error as a third if there is one (field).
-    pub(super) fn state(&self, state: u32, error: Option<i32>) -> StateTopic {
+    /// The details are the version of the update agent (inferred: the site knows it from somewhere).
+    pub(super) fn state(&self, state: u32, error: Option<i32>, agent_version: String) -> StateTopic {
         let mut parameters = vec![self.source.version.to_string(), self.location.clone().unwrap_or_default()];
         parameters.extend(error.map(|code| code.to_string()));
-        StateTopic { topic_type: 501, topic_id: braced(self.source.id), id_type: 4, state, parameters }
+        StateTopic {
+            topic_type: 501,
+            topic_id: braced(self.source.id),
+            id_type: 4,
+            state,
+            parameters,
+            details: Some(agent_version),
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! Scan Agent: decides that a scan runs, of which source, against which server (ScanAgent.log).
 
 mod failover;
+mod history;
 mod job;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
-use cmsim_wire::ccm::cim_time;
 use cmsim_wire::hresult::HResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,15 +16,11 @@ pub use failover::Affinity;
 use failover::{Rules, Verdict};
 use job::{JOBS, NAMESPACE, ScanJob, Stage};
 
-use crate::framework::{
-    Agent, AgentId, Context, Input, Location, Message, ScheduleId, SourceKey, braced, instance, wmi_datetime,
-};
+use crate::framework::{Agent, AgentId, Context, Input, Location, Message, ScheduleId, SourceKey, braced, instance};
 use crate::settings::{self, SoftwareUpdates, UpdateSourcePolicy};
 
 /// The first scan comes at a random moment within two hours after the policy (docs).
 const FIRST_SCAN_WINDOW_S: u64 = 7200;
-/// How long results satisfy a request that does not force a scan (inferred from the default scan cycle).
-const RESULTS_FRESH_FOR: Duration = Duration::from_secs(24 * 3600);
 /// `CCM_E_UPDATES_SCAN_RETRY_PENDING`: what a requester hears while a failed scan waits for its repetition (docs).
 const SCAN_RETRY_PENDING: HResult = HResult(0x87D0_0631);
 
@@ -83,7 +79,7 @@ impl ScanAgent {
             "cscanagent.cpp:1463",
             "CScanAgent::CleanDeletedUpdateSources- entered. This will clean any update sources for which policy no longer exists.",
         );
-        Self::forget_deleted_sources(cx);
+        history::forget_deleted_sources(cx);
         let persisted = cx.machine.wmi(NAMESPACE, JOBS).unwrap_or_default();
         let before = std::mem::take(&mut self.jobs);
         for found in persisted {
@@ -97,20 +93,6 @@ impl ScanAgent {
             let retries = before.get(&id).map_or(0, |job| job.retries);
             let job = ScanJob { retries, ..ScanJob::new(id, SourceKey { id: source, version }) };
             self.request_locations(job, cx);
-        }
-    }
-
-    fn forget_deleted_sources(cx: &mut Context<'_>) {
-        let known: Vec<Uuid> = UpdateSourcePolicy::all(cx.machine).iter().map(|policy| policy.id).collect();
-        if known.is_empty() {
-            return;
-        }
-        for old in cx.machine.wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory").unwrap_or_default() {
-            let id = settings::guid(&old, "UpdateSourceID");
-            if id.is_some_and(|id| !known.contains(&id)) {
-                // A failure here leaves an old row behind, nothing else.
-                let _ = cx.machine.delete_wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory", &old);
-            }
         }
     }
 
@@ -131,7 +113,7 @@ impl ScanAgent {
             format!("*****Policy Change notification received for ToolUniqueID={key}"),
         );
         let id: Option<Uuid> = key.parse().ok();
-        if id.is_some_and(|id| Self::last_scan(id, cx).is_none()) {
+        if id.is_some_and(|id| history::last_scan(id, cx).is_none()) {
             let after = Duration::from_secs(cx.machine.random(FIRST_SCAN_WINDOW_S));
             cx.timer("first scan", after, "the random moment of the first scan");
         }
@@ -226,7 +208,7 @@ impl ScanAgent {
     fn process(&mut self, force: bool, list: Vec<SourceKey>, cx: &mut Context<'_>) {
         cx.info(Article, "cscanagent.cpp:604", "Inside CScanAgent::ProcessScanRequest()");
         for source in list {
-            if !force && Self::is_fresh(&source, cx) {
+            if !force && history::is_fresh(&source, cx) {
                 cx.info(
                     Inferred,
                     "cscanagent.cpp:640",
@@ -389,7 +371,7 @@ impl ScanAgent {
         );
         Self::raise(job, scan_state::COMPLETED, None, cx);
         self.affinity.succeeded();
-        self.remember_success(id, cx);
+        history::remember_success(job, cx);
         cx.info(
             Inferred,
             "scanjobmgr.cpp:421",
@@ -489,50 +471,9 @@ impl ScanAgent {
                 braced(job.source.id)
             ),
         );
-        let topic = job.state(state, error.map(HResult::signed));
+        let version = cx.machine.profile().wua_version.clone();
+        let topic = job.state(state, error.map(HResult::signed), version);
         cx.tell(AgentId::StateMessage, Message::RaiseState(vec![topic]));
-    }
-
-    /// Time of the last successful scan of a source and its content version.
-    fn last_scan(id: Uuid, cx: &Context<'_>) -> Option<(jiff::Timestamp, u32)> {
-        let history = cx.machine.wmi(NAMESPACE, "CCM_ScanUpdateSourceHistory").ok()?;
-        let found = history.iter().find(|row| settings::guid(row, "UpdateSourceID") == Some(id))?;
-        let at = settings::text(found, "LastCompletionTime")?;
-        Some((cim_time::parse(at)?, settings::number(found, "UpdateSourceVersion")?))
-    }
-
-    fn is_fresh(source: &SourceKey, cx: &Context<'_>) -> bool {
-        Self::last_scan(source.id, cx).is_some_and(|(at, version)| {
-            let age = Duration::try_from(cx.now.duration_since(at)).unwrap_or_default();
-            version >= source.version && age < RESULTS_FRESH_FOR
-        })
-    }
-
-    /// History and server list as scripts read them. Class names and the properties marked there are public (docs, field).
-    fn remember_success(&self, id: Uuid, cx: &mut Context<'_>) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        let history = instance([
-            ("UpdateSourceID", braced(job.source.id).into()),
-            ("LastCompletionTime", wmi_datetime(cx.now).into()),
-            ("UpdateSourceVersion", job.source.version.into()),
-        ]);
-        let path = job.location.clone().unwrap_or_default();
-        let places = instance([
-            ("ScanMethod", "WUA".into()),
-            ("CurrentScanPath", path.clone().into()),
-            ("LastSuccessScanPath", path.into()),
-        ]);
-        for (class, key, row) in
-            [("CCM_ScanUpdateSourceHistory", "UpdateSourceID", history), ("CCM_SUPLocationList", "ScanMethod", places)]
-        {
-            if let Err(code) = cx.machine.put_wmi(NAMESPACE, class, &[key], row) {
-                cx.error(
-                    Inferred,
-                    "scanagentcache.cpp:140",
-                    format!("Failed to persist {class}, Error = {code:#010x}"),
-                );
-            }
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod computer;
 mod policy;
 mod report;
+mod results;
 mod scan;
 mod self_update;
 mod store;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cmsim_logs::Evidence::{Docs, Inferred};
 use cmsim_wire::hresult::{HResult, Recovery, WU_E_PT_EXCEEDED_MAX_SERVER_TRIPS};
+use cmsim_wire::update::MachineFacts;
 use cmsim_wire::update::rules::Verdict;
-use cmsim_wire::update::{MachineFacts, rules};
 use cmsim_wire::wusp::get_authorization_cookie::{GetAuthorizationCookie, GetAuthorizationCookieResponse};
 use cmsim_wire::wusp::get_config::{GetConfig, GetConfigResponse, MAX_EXTENDED_UPDATES};
 use cmsim_wire::wusp::get_cookie::{GetCookie, GetCookieResponse};
@@ -20,11 +20,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::report::Findings;
-use super::store::{DataStore, Revision};
+use super::results::{bundled, categories, found_update};
+use super::store::DataStore;
 use super::talk::{self, Failure};
 use super::trace::{self, TALKER};
 use super::{WindowsUpdateAgent, computer, policy, self_update};
-use crate::framework::{CallId, Category, Context, FoundUpdate, HttpOutcome, SearchRequest, UpdateState};
+use crate::framework::{CallId, Context, FoundUpdate, HttpOutcome, SearchRequest, UpdateState};
 
 /// Calls of SyncUpdates in one scan (docs).
 const MAX_TRIPS: u32 = 200;
@@ -478,59 +479,4 @@ fn registration(cx: &Context<'_>) -> String {
 
 fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
-}
-
-/// Ids of all categories in the store with what is known of them.
-fn categories(store: &DataStore) -> Vec<Category> {
-    store
-        .descriptions
-        .iter()
-        .filter_map(|(id, description)| {
-            Some(Category {
-                id: store.revisions.get(id)?.identity.id,
-                kind: description.category.clone()?,
-                title: description.title.clone(),
-            })
-        })
-        .collect()
-}
-
-fn found_update(id: i32, state: UpdateState, store: &DataStore, categories: &[Category]) -> Option<FoundUpdate> {
-    let revision = store.revisions.get(&id)?;
-    let core = revision.core()?;
-    let description = store.descriptions.get(&id).cloned().unwrap_or_default();
-    let memberships: Vec<Uuid> = core
-        .prerequisites()
-        .iter()
-        .filter(|clause| clause.is_category)
-        .flat_map(|clause| clause.any_of.iter().copied())
-        .collect();
-    Some(FoundUpdate {
-        id: revision.identity.id,
-        revision: revision.identity.revision,
-        title: description.title,
-        articles: description.articles,
-        bulletins: description.bulletins,
-        state,
-        supersedes: core.superseded().to_vec(),
-        categories: categories.iter().filter(|category| memberships.contains(&category.id)).cloned().collect(),
-        bundled: Vec::new(),
-    })
-}
-
-/// The parts of a bundle that concern this machine. Bundles hold no bundles.
-fn bundled(id: i32, store: &DataStore, categories: &[Category], facts: &dyn MachineFacts) -> Vec<FoundUpdate> {
-    let Some(core) = store.revisions.get(&id).and_then(Revision::core) else { return Vec::new() };
-    let mut parts = Vec::new();
-    for identity in core.bundled().iter().flat_map(|clause| &clause.any_of) {
-        let Some((id, part)) = store.revisions.iter().find(|(_, part)| part.identity == *identity) else { continue };
-        let verdict = part.core().and_then(|core| rules::verdict(core.rules.as_ref()?, facts).ok());
-        let state = match verdict {
-            Some(Verdict::Installed) => UpdateState::Installed,
-            Some(Verdict::Needed) => UpdateState::Missing,
-            Some(Verdict::NotApplicable) | None => continue,
-        };
-        parts.extend(found_update(*id, state, store, categories));
-    }
-    parts
 }

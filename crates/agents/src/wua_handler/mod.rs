@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use cmsim_logs::Evidence::{Article, Docs, Field};
-use cmsim_wire::hresult::HResult;
+use cmsim_wire::hresult::{GROUP_POLICY_CONFLICT, HResult};
 use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
-use source::{E_FAIL, GROUP_POLICY_CONFLICT, ResultantPolicy};
+use source::{E_FAIL, ResultantPolicy};
 
 use crate::framework::{
     Agent, AgentId, Context, FoundUpdate, Input, Message, SearchOutcome, SearchRequest, SourceKey, bare, braced,

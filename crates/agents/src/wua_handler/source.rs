@@ -15,8 +15,6 @@ pub(super) const POLICY_KEY: &str = r"SOFTWARE\Policies\Microsoft\Windows\Window
 
 /// `E_FAIL`: what an unreadable registry.pol gives.
 pub(super) const E_FAIL: HResult = HResult(0x8000_4005);
-/// `CCM_E_GROUP_POLICY_CONFLICT`: the read-back differs from what was set (docs).
-pub(super) const GROUP_POLICY_CONFLICT: HResult = HResult(0x87D0_0692);
 /// File not found.
 const FILE_NOT_FOUND: HResult = HResult(0x8007_0002);
 
