@@ -27,7 +27,7 @@ use cmsim_world::{Host, HostSpec};
 
 fn agent(id: AgentId) -> Box<dyn Resident> {
     match id {
-        AgentId::CcmExec => Box::new(CcmExec::default()),
+        AgentId::CcmExec => Box::new(CcmExec),
         AgentId::Scheduler => Box::new(Scheduler::default()),
         AgentId::ClientIdManager => Box::new(ClientIdManager::default()),
         AgentId::PolicyAgent => Box::new(PolicyAgent::default()),
@@ -39,7 +39,7 @@ fn agent(id: AgentId) -> Box<dyn Resident> {
         AgentId::WuaHandler => Box::new(WuaHandler::default()),
         AgentId::GroupPolicy => Box::new(GroupPolicy::default()),
         AgentId::WindowsUpdateAgent => Box::new(WindowsUpdateAgent::default()),
-        AgentId::UpdatesStore => Box::new(UpdatesStore::default()),
+        AgentId::UpdatesStore => Box::new(UpdatesStore),
         AgentId::StateMessage => Box::new(StateMessage::default()),
     }
 }
