@@ -16,6 +16,8 @@ mod trust;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_machine;
 
 pub use http::Stacks;
 pub use identity::{IdentityError, ensure_certificate};

@@ -18,12 +18,13 @@ use cmsim_agents::updates_deployment::UpdatesDeployment;
 use cmsim_agents::updates_store::UpdatesStore;
 use cmsim_agents::windows_update_agent::WindowsUpdateAgent;
 use cmsim_agents::wua_handler::WuaHandler;
-use cmsim_client::{ClientMachine, Resident};
 use cmsim_logs::cmtrace;
 use cmsim_net::Network;
 use cmsim_sim::{Clock, Journal, Seed, SimTime, TimeZone};
 use cmsim_wire::profile::Profile;
 use cmsim_world::{Host, HostSpec};
+
+use crate::{ClientMachine, Resident};
 
 fn agent(id: AgentId) -> Box<dyn Resident> {
     match id {
@@ -40,7 +41,7 @@ fn agent(id: AgentId) -> Box<dyn Resident> {
         AgentId::GroupPolicy => Box::new(GroupPolicy::default()),
         AgentId::WindowsUpdateAgent => Box::new(WindowsUpdateAgent::default()),
         AgentId::UpdatesStore => Box::new(UpdatesStore),
-        AgentId::StateMessage => Box::new(StateMessage::default()),
+        AgentId::StateMessage => Box::new(StateMessage),
     }
 }
 
