@@ -201,6 +201,10 @@ impl Host {
 
     fn add(&mut self, log: Log, path: &str, bytes: &[u8], bias: i32) {
         let reading = read(bytes, bias);
+        // From Windows 10 on a note lies in its place that says where the traces are.
+        if log == Log::WindowsUpdate && reading.format.is_none() {
+            return;
+        }
         let log = if reading.format == Some(Format::WindowsUpdateDecoded) { Log::WindowsUpdateDecoded } else { log };
         let records = self.logs.entry(log).or_default();
         for (number, entry) in reading.entries.into_iter().enumerate() {

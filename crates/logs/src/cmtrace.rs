@@ -100,6 +100,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Record>, ParseError> {
     }
     let mut records = Vec::new();
     while !scan.at_end() {
+        scan.mark();
         records.push(record(&mut scan, Strict::Yes)?);
         scan.literal("\r\n").map_err(|_| scan.error("a record ends in CRLF"))?;
     }
@@ -123,42 +124,30 @@ pub fn parse_lenient(bytes: &[u8], assumed_bias: i32) -> (Vec<Placed>, Vec<Parse
     let mut scan = Scan::new(&input);
     scan.eat(BOM);
     let (mut records, mut problems) = (Vec::new(), Vec::new());
-    let mut lines = LineCount::default();
+    let last_close = input.rfind(CLOSE).unwrap_or(0);
     while problems.len() < MAX_PROBLEMS {
         let gap = scan.while_is(|c| c != '<');
         if !gap.trim().is_empty() {
             problems.push(scan.error_at(scan.offset() - gap.trim_start().len(), "text outside a record"));
         }
         if scan.at_end() {
-            return (records, problems);
+            break;
         }
-        let start = scan.offset();
+        let (start, line) = (scan.offset(), scan.mark());
         match record(&mut scan, Strict::No { assumed_bias }) {
-            Ok(found) => records.push((lines.at(&input, start), found)),
+            Ok(found) => records.push((line, found)),
             Err(problem) => {
                 problems.push(problem);
                 // Resume at the next line that opens a record, so one damaged record costs only itself.
                 let next = input[start + 1..].find(OPEN).map_or(input.len(), |at| start + 1 + at);
+                if next > last_close {
+                    break;
+                }
                 scan.seek(next);
             }
         }
     }
     (records, problems)
-}
-
-/// Counts lines up to growing offsets without starting over each time.
-#[derive(Default)]
-struct LineCount {
-    offset: usize,
-    lines: usize,
-}
-
-impl LineCount {
-    fn at(&mut self, input: &str, offset: usize) -> usize {
-        self.lines += input.as_bytes()[self.offset..offset].iter().filter(|&&byte| byte == b'\n').count();
-        self.offset = offset;
-        self.lines + 1
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,6 @@ use crate::stamp::LocalStamp;
 
 /// One row with the fields that held when it was written.
 pub(crate) struct Row<'a> {
-    input: &'a str,
-    at: usize,
     pub(crate) line: usize,
     fields: Vec<&'a str>,
     values: Vec<&'a str>,
@@ -40,7 +38,7 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn error(&self, why: impl Into<String>) -> ParseError {
-        ParseError::at(self.input.as_bytes(), self.at, why)
+        ParseError { line: self.line, column: 1, why: why.into() }
     }
 
     fn raw(&self, name: &str) -> Option<&'a str> {
@@ -79,12 +77,9 @@ pub(crate) fn lenient(input: &str) -> (Vec<Row<'_>>, Vec<ParseError>) {
 fn rows(input: &str, strict: bool) -> (Vec<Row<'_>>, Vec<ParseError>) {
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
     let mut fields: Vec<&str> = Vec::new();
-    let mut at = 0;
     for (number, full) in input.split_inclusive('\n').enumerate() {
-        let start = at;
-        at += full.len();
         let line = full.trim_end_matches(['\r', '\n']);
-        let mut report = |why: &str| problems.push(ParseError::at(input.as_bytes(), start, why));
+        let mut report = |why: &str| problems.push(ParseError { line: number + 1, column: 1, why: why.to_owned() });
         if strict && full.len() != line.len() + 2 {
             report("a line ends in CRLF");
         } else if let Some(directive) = line.strip_prefix('#') {
@@ -98,7 +93,7 @@ fn rows(input: &str, strict: bool) -> (Vec<Row<'_>>, Vec<ParseError>) {
             } else if values.len() != fields.len() || values.contains(&"") {
                 report("the row does not have one value for each field");
             } else {
-                rows.push(Row { input, at: start, line: number + 1, fields: fields.clone(), values });
+                rows.push(Row { line: number + 1, fields: fields.clone(), values });
             }
         }
         if problems.len() >= if strict { 1 } else { crate::cmtrace::MAX_PROBLEMS } {

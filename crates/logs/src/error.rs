@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::scan::Place;
+
 /// The most bytes any reader of this crate takes in one piece: far above every log that rolls over, far below memory.
 pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 
@@ -20,14 +22,8 @@ pub struct ParseError {
 impl ParseError {
     /// The error at byte `offset` of `input`; line and column are counted here.
     pub(crate) fn at(input: &[u8], offset: usize, why: impl Into<String>) -> Self {
-        let before = &input[..offset.min(input.len())];
-        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        Self {
-            line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
-            // A character starts at each byte that does not continue one.
-            column: before[start..].iter().filter(|&&byte| byte & 0xC0 != 0x80).count() + 1,
-            why: why.into(),
-        }
+        let Place { line, column, .. } = Place::START.advance(input, offset.min(input.len()));
+        Self { line, column, why: why.into() }
     }
 }
 

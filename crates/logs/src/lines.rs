@@ -24,7 +24,7 @@ pub(crate) trait LineRecord: Sized {
 pub(crate) fn strict<R: LineRecord>(input: &str, bias: i32) -> Result<Vec<R>, ParseError> {
     error::check_size(input.len())?;
     let mut records: Vec<R> = Vec::new();
-    let mut at = 0;
+    let (mut at, mut number) = (0, 1);
     while at < input.len() {
         let Some(len) = input[at..].find('\n') else {
             return Err(ParseError::at(input.as_bytes(), input.len(), "the last line does not end in CRLF"));
@@ -33,13 +33,14 @@ pub(crate) fn strict<R: LineRecord>(input: &str, bias: i32) -> Result<Vec<R>, Pa
         let Some(line) = input[at..end].strip_suffix('\r') else {
             return Err(ParseError::at(input.as_bytes(), end, "a line ends in CRLF"));
         };
-        let mut scan = Scan::part(input, at, at + line.len());
+        let mut scan = Scan::part(input, at, at + line.len(), number);
         match (R::read(&mut scan, bias), records.last_mut()) {
             (Ok(record), _) => records.push(record),
             (Err(_), Some(last)) if R::CONTINUES => continue_text(last, line),
             (Err(problem), _) => return Err(problem),
         }
         at = end + 1;
+        number += 1;
     }
     Ok(records)
 }
@@ -50,7 +51,7 @@ pub(crate) fn lenient<R: LineRecord>(input: &str, bias: i32) -> (Vec<Entry>, Vec
     let mut at = 0;
     for (number, full) in input.split_inclusive('\n').enumerate() {
         let line = full.trim_end_matches(['\r', '\n']);
-        let mut scan = Scan::part(input, at, at + line.len());
+        let mut scan = Scan::part(input, at, at + line.len(), number + 1);
         at += full.len();
         match (R::read(&mut scan, bias), records.last_mut()) {
             (Ok(record), _) => records.push((number + 1, record)),
@@ -83,7 +84,7 @@ pub(crate) fn push_lines<R: LineRecord>(out: &mut String, text: &str) {
         let start = out.len();
         push_line(out, line);
         let end = out.len() - 2;
-        if number > 0 && R::read(&mut Scan::part(out, start, end), 0).is_ok() {
+        if number > 0 && R::read(&mut Scan::part(out, start, end, 1), 0).is_ok() {
             out.insert(start, ' ');
         }
     }

@@ -166,11 +166,11 @@ pub fn parse(bytes: &[u8], bias_minutes: i32) -> Result<Vec<Record>, ParseError>
     let text = encoding::utf16(bytes)?;
     let mut records = Vec::new();
     let mut at = 0;
-    for full in text.split_inclusive('\n') {
+    for (number, full) in text.split_inclusive('\n').enumerate() {
         let Some(line) = full.strip_suffix("\r\n") else {
             return Err(ParseError::at(text.as_bytes(), at, "a line ends in CRLF"));
         };
-        let record = Record::read(&mut Scan::part(&text, at, at + line.len()), bias_minutes)?;
+        let record = Record::read(&mut Scan::part(&text, at, at + line.len(), number + 1), bias_minutes)?;
         if records.is_empty() && !matches!(record, Record::Started { .. }) {
             return Err(ParseError::at(text.as_bytes(), at, "the log does not begin with its start"));
         }
@@ -187,7 +187,7 @@ pub(crate) fn lenient(text: &str, bias: i32) -> (Vec<Entry>, Vec<ParseError>) {
     let mut at = 0;
     for (number, full) in text.split_inclusive('\n').enumerate() {
         let line = full.trim_end_matches(['\r', '\n']);
-        let mut scan = Scan::part(text, at, at + line.len());
+        let mut scan = Scan::part(text, at, at + line.len(), number + 1);
         at += full.len();
         let (component, message) = match Record::read(&mut scan, bias) {
             Ok(Record::Started { time, process }) => {

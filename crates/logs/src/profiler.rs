@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{self, ParseError};
 use crate::read::Entry;
-use crate::scan::{self, Scan};
+use crate::scan::{self, Place, Scan};
 use crate::severity::Severity;
 use crate::stamp::LocalStamp;
 
@@ -244,7 +244,12 @@ fn placed(input: &str) -> Result<(Trace, Vec<usize>), ParseError> {
     if !state.root || !state.path.is_empty() {
         return Err(ParseError::at(input.as_bytes(), input.len(), "the document is not a whole trace"));
     }
-    let lines = state.starts.iter().map(|&at| ParseError::at(input.as_bytes(), at, "").line).collect();
+    let mut place = Place::START;
+    let mut line = |&at: &usize| {
+        place = place.advance(input.as_bytes(), at);
+        place.line
+    };
+    let lines = state.starts.iter().map(&mut line).collect();
     Ok((Trace { server: state.server, events: state.events }, lines))
 }
 

@@ -127,7 +127,7 @@ fn detect_line(text: &str, at: usize, end: usize) -> Option<Format> {
     if let Some(fields) = line.strip_prefix("#Fields: ") {
         return Some(if fields.contains("s-reason") { Format::HttpErr } else { Format::W3c });
     }
-    let is = |read: fn(&mut Scan<'_>) -> bool| read(&mut Scan::part(text, at, end));
+    let is = |read: fn(&mut Scan<'_>) -> bool| read(&mut Scan::part(text, at, end, 1));
     if is(reads::<windows_update::tabbed::Record>) {
         Some(Format::WindowsUpdateTabbed)
     } else if is(reads::<windows_update::decoded::Record>) {

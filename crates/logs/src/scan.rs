@@ -9,16 +9,50 @@ pub(crate) struct Scan<'a> {
     input: &'a str,
     at: usize,
     end: usize,
+    known: Place,
+}
+
+/// A byte offset with its line and column: places after it are counted from here, not from the start of the file.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) offset: usize,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl Place {
+    pub(crate) const START: Self = Self { offset: 0, line: 1, column: 1 };
+
+    /// The place of a later offset of the same input.
+    pub(crate) fn advance(mut self, input: &[u8], offset: usize) -> Self {
+        for &byte in input.get(self.offset..offset).unwrap_or(&[]) {
+            if byte == b'\n' {
+                self.line += 1;
+                self.column = 1;
+            } else if byte & 0xC0 != 0x80 {
+                // A character starts at each byte that does not continue one.
+                self.column += 1;
+            }
+        }
+        self.offset = offset;
+        self
+    }
 }
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(input: &'a str) -> Self {
-        Self { input, at: 0, end: input.len() }
+        Self { input, at: 0, end: input.len(), known: Place::START }
     }
 
-    /// A cursor over the bytes `at..end` of `input` that reports places in the whole of it.
-    pub(crate) fn part(input: &'a str, at: usize, end: usize) -> Self {
-        Self { input, at, end }
+    /// A cursor over the bytes `at..end` of `input`, which begin line `line` of it.
+    pub(crate) fn part(input: &'a str, at: usize, end: usize, line: usize) -> Self {
+        Self { input, at, end, known: Place { offset: at, line, column: 1 } }
+    }
+
+    /// Marks how far the file is read, and gives the line of this place.
+    pub(crate) fn mark(&mut self) -> usize {
+        self.known = self.known.advance(self.input.as_bytes(), self.at);
+        self.known.line
     }
 
     pub(crate) fn offset(&self) -> usize {
@@ -43,11 +77,12 @@ impl<'a> Scan<'a> {
     }
 
     pub(crate) fn error(&self, why: impl Into<String>) -> ParseError {
-        ParseError::at(self.input.as_bytes(), self.at, why)
+        self.error_at(self.at, why)
     }
 
     pub(crate) fn error_at(&self, offset: usize, why: impl Into<String>) -> ParseError {
-        ParseError::at(self.input.as_bytes(), offset, why)
+        let Place { line, column, .. } = self.known.advance(self.input.as_bytes(), offset);
+        ParseError { line, column, why: why.into() }
     }
 
     /// Takes `literal` if it comes next.

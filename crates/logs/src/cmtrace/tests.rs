@@ -113,7 +113,7 @@ fn the_lenient_reader_takes_managed_records_and_skips_damage() {
 
 #[test]
 fn the_lenient_reader_gives_up_on_what_is_no_log() {
-    let junk = "<![LOG[\n".repeat(MAX_PROBLEMS + 10);
+    let junk = "<![LOG[]LOG]!>\n".repeat(MAX_PROBLEMS + 10);
     let (records, problems) = parse_lenient(junk.as_bytes(), 0);
     assert_eq!((records.len(), problems.len()), (0, MAX_PROBLEMS));
 }
