@@ -118,7 +118,7 @@ impl Session {
 
     /// The same session under the next cookie.
     pub(crate) fn next(&self, anchor: i64) -> Self {
-        Self { anchor, serial: self.serial + 1, ..self.clone() }
+        Self { anchor, serial: self.serial.wrapping_add(1), ..self.clone() }
     }
 }
 
@@ -146,6 +146,8 @@ fn take_text(rest: &mut &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn session() -> Session {
@@ -187,5 +189,21 @@ mod tests {
         let code = |key: &SealKey, server: u128| Session::open(key, Uuid::from_u128(server), &sealed).unwrap_err().code;
         assert_eq!(code(&SealKey::new("other"), 5), ErrorCode::InvalidCookie);
         assert_eq!(code(&key, 6), ErrorCode::ServerChanged);
+    }
+
+    proptest! {
+        #[test]
+        fn any_session_reads_back(client in "[a-z0-9-]{1,255}", group: String, dns: String, anchor: i64, serial: i64) {
+            let key = SealKey::new("key");
+            let session = Session { client_id: client, target_group: group, dns_name: dns, anchor, serial, ..session() };
+            prop_assert_eq!(Session::open(&key, session.server, &session.seal(&key)).unwrap(), session);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = Session::parse(&bytes);
+            prop_assert!(Session::open(&SealKey::new("key"), Uuid::nil(), &bytes).is_err());
+            prop_assert!(Authorization::open(&SealKey::new("key"), &bytes).is_none());
+        }
     }
 }

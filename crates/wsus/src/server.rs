@@ -52,6 +52,8 @@ struct State {
     settings: WebSettings,
     /// Loaded when first needed; dropped when deployments change.
     catalogue: Option<Arc<Catalogue>>,
+    /// Rises whenever the copy is dropped, so that one read before does not come back.
+    generation: u64,
     fault_ids: SimRng,
     /// The running minute and the calls in it.
     minute: (i64, u32),
@@ -74,6 +76,7 @@ impl WsusServer {
         let state = State {
             settings: spec.settings,
             catalogue: None,
+            generation: 0,
             fault_ids: spec.host.seed().stream("wsus/faults"),
             minute: (0, 0),
         };
@@ -108,7 +111,9 @@ impl WsusServer {
 
     /// Drops the copy of the catalogue, so that the next call sees what the database holds now.
     pub fn reload(&self) {
-        self.0.state().catalogue = None;
+        let mut state = self.0.state();
+        state.catalogue = None;
+        state.generation += 1;
     }
 
     /// Changes settings outside the database.
@@ -152,11 +157,18 @@ impl Inner {
     }
 
     pub(crate) async fn catalogue(&self) -> Result<Arc<Catalogue>, Thrown> {
-        if let Some(catalogue) = &self.state().catalogue {
-            return Ok(Arc::clone(catalogue));
-        }
+        let generation = {
+            let state = self.state();
+            if let Some(catalogue) = &state.catalogue {
+                return Ok(Arc::clone(catalogue));
+            }
+            state.generation
+        };
         let loaded = Arc::new(self.susdb.catalogue().await?);
-        self.state().catalogue = Some(Arc::clone(&loaded));
+        let mut state = self.state();
+        if state.generation == generation {
+            state.catalogue = Some(Arc::clone(&loaded));
+        }
         Ok(loaded)
     }
 

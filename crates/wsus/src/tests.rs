@@ -34,6 +34,10 @@ pub(crate) struct World {
 
 /// A server with the small catalogue. `number` tells servers apart.
 pub(crate) async fn world(number: u64) -> World {
+    world_of(number, &catalogue::entries()).await
+}
+
+pub(crate) async fn world_of(number: u64, entries: &[crate::CatalogueEntry]) -> World {
     let zone = TimeZone::named("America/New_York").unwrap();
     let start = zone.at_local("2014-01-20T12:17:00".parse().unwrap()).unwrap();
     let clock = Clock::virtual_time(start, zone);
@@ -62,7 +66,7 @@ pub(crate) async fn world(number: u64) -> World {
         signer: Some(signer),
         settings: WebSettings::default(),
     });
-    server.import(&catalogue::entries()).await.unwrap();
+    server.import(entries).await.unwrap();
     World { server, host, clock }
 }
 

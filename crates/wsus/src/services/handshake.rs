@@ -95,7 +95,7 @@ impl Inner {
             expires: self.susdb.now().saturating_add(lifetime).unwrap_or(jiff::Timestamp::MAX),
             config_change: configuration.last_change,
             anchor: old.as_ref().map_or(0, |old| old.anchor),
-            serial: old.as_ref().map_or(0, |old| old.serial + 1),
+            serial: old.as_ref().map_or(0, |old| old.serial.wrapping_add(1)),
         };
         let encrypted_data = Some(session.seal(&configuration.key));
         Ok(GetCookieResponse { cookie: Cookie { expiration: session.expires, encrypted_data } })

@@ -115,7 +115,7 @@ impl Susdb {
         let entries = entries.iter().map(Parsed::read).collect::<Result<Vec<_>, SusdbError>>()?;
         let before = self.before().await?;
         let change_number = before.change_number + 1;
-        let rows = Builder::new(before, &entries, sql_time(self.now())).build(&entries)?;
+        let rows = Builder { before, now: sql_time(self.now()), rows: Rows::default() }.build(&entries)?;
         let revisions = rows.revisions.len();
         if revisions == 0 {
             return Ok(Imported { revisions, change_number: change_number - 1 });
@@ -143,10 +143,9 @@ impl Susdb {
                         "UPDATE tbUpdate SET IsHidden = ?2 WHERE UpdateID IN (SELECT value FROM json_each(?1))",
                     )
                     .bind(&ids)
-                    .bind(action.is_none())
+                    .bind(approval == Approval::Declined)
                     .execute(&mut *c)
                     .await?;
-                    let Some(action) = action else { return Ok(()) };
                     sqlx::query(
                         "UPDATE tbDeployment SET ActionID = ?2, Deadline = ?3, LastChangeTime = ?4,
                              LastChangeNumber = (SELECT LastChangeNumber FROM tbConfiguration)
@@ -162,7 +161,6 @@ impl Susdb {
                     .bind(now)
                     .execute(c)
                     .await
-                    .map(|_| ())
                 })
             })
             .await?;
@@ -216,13 +214,12 @@ impl Susdb {
     }
 }
 
-/// Action and deadline of an explicitly deployable update; no action for a declined one. Unapproved updates reach
-/// agents as PreDeploymentCheck (MS-WUSP 2.2.2.2.4).
-fn approved_action(approval: Approval) -> (Option<DeploymentAction>, Option<Timestamp>) {
+/// Action and deadline of an explicitly deployable update. Unapproved updates reach agents as PreDeploymentCheck
+/// (MS-WUSP 2.2.2.2.4), declined ones not at all.
+fn approved_action(approval: Approval) -> (DeploymentAction, Option<Timestamp>) {
     match approval {
-        Approval::NotApproved => (Some(DeploymentAction::PreDeploymentCheck), None),
-        Approval::Install { deadline } => (Some(DeploymentAction::Install), deadline),
-        Approval::Declined => (None, None),
+        Approval::NotApproved | Approval::Declined => (DeploymentAction::PreDeploymentCheck, None),
+        Approval::Install { deadline } => (DeploymentAction::Install, deadline),
     }
 }
 
@@ -230,18 +227,10 @@ fn approved_action(approval: Approval) -> (Option<DeploymentAction>, Option<Time
 struct Builder {
     before: Before,
     now: String,
-    /// Updates that some bundle holds.
-    bundled: BTreeSet<Uuid>,
     rows: Rows,
 }
 
 impl Builder {
-    fn new(before: Before, entries: &[Parsed<'_>], now: String) -> Self {
-        let parts = entries.iter().flat_map(|entry| entry.core.bundled());
-        let bundled = parts.flat_map(|clause| &clause.any_of).map(|part| part.id).collect();
-        Self { before, now, bundled, rows: Rows::default() }
-    }
-
     fn build(mut self, entries: &[Parsed<'_>]) -> Result<Rows, SusdbError> {
         // Updates first: prerequisites may name one that comes later.
         for entry in entries {
@@ -356,22 +345,17 @@ impl Builder {
         Ok(())
     }
 
-    /// Every revision has a deployment of its own, dependencies too (capture).
+    /// Every revision has a deployment of its own, dependencies too (capture). Parts of bundles get theirs when all
+    /// bundles are known, and what is declined keeps one for the day it is approved again.
     fn deployment(&mut self, id: i64, entry: &Parsed<'_>) {
         let properties = &entry.core.properties;
-        let (action, deadline) = match properties.update_type {
-            UpdateType::Category | UpdateType::Detectoid => (Some(DeploymentAction::Evaluate), None),
-            UpdateType::Software | UpdateType::Driver if properties.explicitly_deployable => {
-                approved_action(entry.entry.approval)
-            }
-            UpdateType::Software | UpdateType::Driver if self.bundled.contains(&entry.core.identity.id) => {
-                (Some(DeploymentAction::Bundle), None)
-            }
-            UpdateType::Software | UpdateType::Driver => (Some(DeploymentAction::Evaluate), None),
-        };
-        let Some(action) = action else {
+        let approval = entry.entry.approval;
+        if approval == Approval::Declined {
             self.rows.hidden.push(json!(entry.core.identity.id));
-            return;
+        }
+        let (action, deadline) = match properties.update_type {
+            UpdateType::Software | UpdateType::Driver if properties.explicitly_deployable => approved_action(approval),
+            _ => (DeploymentAction::Evaluate, None),
         };
         let number = self.before.next_deployment;
         self.before.next_deployment += 1;
@@ -411,6 +395,7 @@ async fn insert(c: &mut SqliteConnection, rows: Rows, change_number: i64) -> Res
     sqlx::query("UPDATE tbConfiguration SET LastChangeNumber = ?").bind(change_number).execute(&mut *c).await?;
     sqlx::query(include_str!("sql/mark_latest.sql")).execute(&mut *c).await?;
     sqlx::query(include_str!("sql/mark_leaves.sql")).execute(&mut *c).await?;
+    sqlx::query(include_str!("sql/mark_parts.sql")).execute(&mut *c).await?;
     // A deployment whose leaf state changed counts as changed (MS-WUSP 3.1.5.7).
     sqlx::query(include_str!("sql/carry_leaves.sql")).execute(c).await?;
     Ok(())

@@ -165,8 +165,28 @@ async fn approvals_declines_and_new_revisions_reach_a_client_that_has_scanned() 
     expected.sort_unstable();
     assert_eq!(gone, expected);
     assert_eq!(answer.new_updates.len(), 1);
+    // A decline can be taken back.
+    world.server.approve(&[id(SECOND)], Approval::NotApproved).await.unwrap();
+    let again: Vec<i32> =
+        agent.scan(cache.parameters(&[])).await.unwrap().changed_updates.iter().map(|u| u.id).collect();
+    assert_eq!(again, [second]);
     // The same question again: the client's cookie says that it has heard of the change.
     assert_eq!(agent.scan(cache.parameters(&[])).await.unwrap().changed_updates.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_came_before_its_bundle_is_deployed_with_it() {
+    let mut entries = catalogue::entries();
+    let bundle = entries.remove(7);
+    let world = world_of(1, &entries).await;
+    let action = async || {
+        let catalogue = world.server.susdb().catalogue().await.unwrap();
+        let revision = &catalogue.revisions[&catalogue.by_update[&id(PART)]];
+        revision.deployments.values().next().unwrap().action
+    };
+    assert_eq!(action().await, DeploymentAction::Evaluate);
+    world.server.import(&[bundle]).await.unwrap();
+    assert_eq!(action().await, DeploymentAction::Bundle);
 }
 
 #[tokio::test(start_paused = true)]
