@@ -47,7 +47,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  cmsim guide out/healthy-scan/hosts")]
     Guide(GuideOptions),
     /// Serve the healthy site's management point and WSUS on loopback sockets in real time
-    #[command(after_help = "Example:\n  cmsim serve --out served --ready-file ready &\n  curl http://127.0.0.1:8530/SelfUpdate/wuident.cab -o wuident.cab")]
+    #[command(after_help = "Example:\n  cmsim serve --out served --ready-file ready &\n  curl -o wuident.cab http://127.0.0.1:8530/SelfUpdate/wuident.cab")]
     Serve(ServeOptions),
     /// Print a shell completion script
     Completions {
@@ -191,7 +191,7 @@ pub(crate) struct GuideOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Address to listen on
+    /// Loopback address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) bind: IpAddr,
     /// Port of the management point
@@ -209,7 +209,7 @@ pub(crate) struct ServeOptions {
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Where logs and databases are written when serving ends
+    /// Where logs and databases are written, as they grow
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// File that is written when all endpoints answer

@@ -113,7 +113,7 @@ fn severity(name: Option<&str>) -> u32 {
     }
 }
 
-/// Gives a client the registry values and files of the catalogue's example machine.
+/// Gives a client the registry values, files and device attributes of the catalogue's example machine.
 pub(crate) fn install_machine(catalogue: &Catalogue, host: &Host) -> Result<(), StageError> {
     let failed = || format!("cannot set up {}", host.name());
     for entry in catalogue.machine.registry() {
@@ -127,6 +127,9 @@ pub(crate) fn install_machine(catalogue: &Catalogue, host: &Host) -> Result<(), 
     for file in catalogue.machine.files() {
         let parts = file.version.parts().map(|part| u16::try_from(part).unwrap_or(u16::MAX));
         host.disk().install(&file.path, FileVersion(parts), file.size).map_err(StageError::part(failed()))?;
+    }
+    for (name, value) in catalogue.machine.device_attributes() {
+        host.set_device_attribute(name, value);
     }
     Ok(())
 }

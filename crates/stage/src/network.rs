@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use cmsim_net::Network;
+use cmsim_net::tls::{Protocols, TlsVersion};
 use cmsim_net::pki::{Authority, CertificateRequest, CertifiedKey, PkiError, Usage, Validity};
 use cmsim_sim::{Journal, Seed};
+use cmsim_wire::profile::{Profile, WuaGeneration};
 use cmsim_world::directory::Domain;
-use cmsim_world::{Directory, Host, HostSpec, Interface, Membership};
+use cmsim_world::{Directory, Disk, Host, HostSpec, Interface, Membership};
 use indexmap::IndexMap;
 
 use crate::settings::{NetworkKind, Settings, StageError};
@@ -40,10 +42,10 @@ pub(crate) fn surroundings(settings: &Settings, journal: &Journal, seed: &Seed) 
     for name in topology::SERVERS {
         let address = topology::server_address(name).unwrap_or_default();
         let spec = HostSpec::in_domain(name, topology::DOMAIN, Ipv4Addr::from(address).into(), settings.profile.on_server());
-        add(spec, &network, journal, seed, &mut hosts)?;
+        add(spec, settings, &network, journal, seed, &mut hosts)?;
     }
     for number in 1..=settings.clients {
-        add(client(number, settings), &network, journal, seed, &mut hosts)?;
+        add(client(number, settings), settings, &network, journal, seed, &mut hosts)?;
     }
     for host in hosts.values() {
         host.certificates().trust("Root", authority.certificate());
@@ -64,12 +66,18 @@ fn client(number: u32, settings: &Settings) -> HostSpec {
 }
 
 fn add(
-    spec: HostSpec,
+    mut spec: HostSpec,
+    settings: &Settings,
     network: &Network,
     journal: &Journal,
     seed: &Seed,
     hosts: &mut IndexMap<String, Host>,
 ) -> Result<(), StageError> {
+    if let Some(folder) = &settings.folder {
+        let place = folder.join("hosts").join(&spec.name);
+        let disk = Disk::directory(journal.clock().clone(), &place);
+        spec.disk = Some(disk.map_err(StageError::part(format!("cannot use {} as a disk", place.display())))?);
+    }
     let host = Host::new(spec, journal.clone(), seed);
     let addresses: Vec<Ipv4Addr> = host
         .interfaces()
@@ -83,8 +91,22 @@ fn add(
         .add_host(host.name(), &addresses, Some(topology::DOMAIN))
         .map_err(StageError::part(format!("cannot connect {}", host.name())))?;
     network.set_record(&topology::fqdn(host.name()), &addresses);
+    let clock = host.clone();
+    network
+        .set_time_source(host.name(), move || clock.now())
+        .and_then(|()| network.set_protocols(host.name(), protocols(host.profile())))
+        .map_err(StageError::part(format!("cannot connect {}", host.name())))?;
     hosts.insert(host.name().to_string(), host);
     Ok(())
+}
+
+/// What Schannel offers and accepts: TLS 1.3 came with Windows 11 and Server 2022 (docs).
+fn protocols(profile: &Profile) -> Protocols {
+    const OLD: [TlsVersion; 3] = [TlsVersion::Tls10, TlsVersion::Tls11, TlsVersion::Tls12];
+    match profile.wua {
+        WuaGeneration::Wua76 => Protocols::both(&OLD),
+        WuaGeneration::Wua10 => Protocols::default(),
+    }
 }
 
 /// The guide's forest: one domain, one AD site that holds every client's subnet.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cmsim_logs::Format;
+use cmsim_wire::update::{CoreFragment, Metadata};
 use cmsim_world::{FileVersion, Host, RegistryValue};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row as _, TypeInfo as _, ValueRef as _};
@@ -102,16 +103,31 @@ impl Stage {
         host.registry().set(key, name, RegistryValue::Dword(number)).map_err(StageError::part(failed))
     }
 
-    /// A component package is installed on a machine.
+    /// A servicing package is installed on a machine: by its full identity `Name~Token~Architecture~Language~Version`, or
+    /// by its name alone if the catalogue has it.
     ///
     /// # Errors
-    /// [`StageError`] if the identity cannot be one.
-    pub fn install_package(&self, host: &Host, identity: &str) -> Result<(), StageError> {
-        let failed = format!("{identity} cannot be installed on {}", host.name());
-        host.packages().install(identity).map_err(StageError::part(failed))
+    /// [`StageError`] if the identity cannot be one, or no update carries a package of that name.
+    pub fn install_package(&self, host: &Host, package: &str) -> Result<(), StageError> {
+        let failed = format!("{package} cannot be installed on {}", host.name());
+        let identity = if package.contains('~') { Some(package.to_owned()) } else { self.package_identity(package) };
+        let identity = identity.ok_or_else(|| StageError::part(failed.clone())("no update of the catalogue has this package"))?;
+        host.packages().install(&identity).map_err(StageError::part(failed))
     }
 
-    /// Writes the databases and `hosts/` below `folder`.
+    fn package_identity(&self, name: &str) -> Option<String> {
+        // Most fragments are skipped by their text; only the one that names the package is read.
+        let candidates = self.catalogue().entities.iter().filter(|entity| entity.core.contains(name));
+        let fragments = candidates.filter_map(|entity| CoreFragment::decode(&entity.core).ok());
+        let metadata = fragments.filter_map(|fragment| fragment.rules).flat_map(|rules| rules.metadata);
+        let mut identities = metadata.filter_map(|metadata| match metadata {
+            Metadata::Cbs { package, .. } => Some(package.identity),
+            _ => None,
+        });
+        identities.find(|identity| identity.name == name).map(|identity| identity.to_string())
+    }
+
+    /// Writes the databases and `hosts/` below `folder`. Databases that live in files are left where they are.
     ///
     /// # Errors
     /// [`StageError`] with the file that cannot be written.
@@ -122,6 +138,9 @@ impl Stage {
             let place = folder.join("hosts").join(name);
             std::fs::create_dir_all(&place).map_err(StageError::part(format!("cannot make {}", place.display())))?;
             host.export(&place).map_err(StageError::part(format!("cannot write {}", place.display())))?;
+        }
+        if self.has_files() {
+            return Ok(());
         }
         self.site_db().save_to(&folder.join("site.db")).await.map_err(failed("site.db".to_owned()))?;
         for (name, server) in &self.roles().wsus {

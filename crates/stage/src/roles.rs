@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use cmsim_catalog::Catalogue;
-use cmsim_db::{Database, Timing};
 use cmsim_iis::{Binding, Iis, PoolSpec, SiteSpec};
 use cmsim_mp::{ManagementPoint, SiteKeys};
 use cmsim_net::server::{ClientCertificates, TlsSettings};
@@ -89,7 +88,8 @@ async fn update_point(
     seed: &Seed,
 ) -> Result<WsusServer, StageError> {
     let failed = || format!("cannot make the WSUS database of {}", host.name());
-    let database = Database::open_memory(Timing::of(journal.clock())).await.map_err(StageError::part(failed()))?;
+    let file = format!("susdb-{}.db", host.name());
+    let database = settings.database(journal.clock(), &file).await.map_err(StageError::part(failed()))?;
     let spec = SusdbSpec {
         server: host.name().to_string(),
         content_port,

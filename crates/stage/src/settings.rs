@@ -1,5 +1,9 @@
 //! What a world is built from, and what can go wrong with it.
 
+use std::path::PathBuf;
+
+use cmsim_db::{Database, DbError, Timing};
+use cmsim_sim::Clock;
 use cmsim_wire::profile::Profile;
 use thiserror::Error;
 
@@ -16,6 +20,19 @@ pub struct Settings {
     pub workgroup: bool,
     /// What the machines are connected by.
     pub network: NetworkKind,
+    /// Folder in which disks and databases live while the world runs; in memory if `None`.
+    pub folder: Option<PathBuf>,
+}
+
+impl Settings {
+    /// An empty database: a file of the folder, or in memory.
+    pub(crate) async fn database(&self, clock: &Clock, file: &str) -> Result<Database, DbError> {
+        let timing = Timing::of(clock);
+        match &self.folder {
+            Some(folder) => Database::open_file(timing, &folder.join(file)).await,
+            None => Database::open_memory(timing).await,
+        }
+    }
 }
 
 /// What the machines are connected by.

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use cmsim_db::{Caller, Database, Timing, Trace};
+use cmsim_db::{Caller, Trace};
 use cmsim_sim::{Journal, Seed};
 use cmsim_sitedb::{
     BoundaryGroupRecord, BoundaryRecord, ClientConnection, DiscoveredSystem, SiteDb, SiteDbError, SiteRecord, SiteRole,
@@ -25,9 +25,7 @@ pub const HTTPS_POINT: &str = "https://PS1SYS.CONTOSO.COM:8531";
 /// Creates the site database with everything an administrator and discovery have put there.
 pub(crate) async fn create(settings: &Settings, world: &Surroundings, journal: &Journal, seed: &Seed) -> Result<SiteDb, StageError> {
     let failed = |what: &'static str| StageError::part::<SiteDbError>(what);
-    let database = Database::open_memory(Timing::of(journal.clock()))
-        .await
-        .map_err(StageError::part("cannot open the site database"))?;
+    let database = settings.database(journal.clock(), "site.db").await.map_err(StageError::part("cannot open the site database"))?;
     let server = world.server(topology::SITE_SERVER)?;
     let trace = Trace::new(journal.clone(), topology::SITE_SERVER, "CM_PS1");
     let caller = Caller {

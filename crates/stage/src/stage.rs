@@ -8,6 +8,8 @@ use cmsim_agents::framework::ScheduleId;
 use cmsim_catalog::Catalogue;
 use cmsim_client::ClientHandle;
 use cmsim_net::Network;
+use cmsim_net::client::{Options, Request, Session};
+use cmsim_net::pki::TrustStore;
 use cmsim_sim::{Clock, Journal, Seed, SimRng};
 use cmsim_site::{FileDispatch, NotificationMonitor, PolicyProvider, StateSystem};
 use cmsim_sitedb::SiteDb;
@@ -31,6 +33,8 @@ pub struct Stage {
     roles: Roles,
     catalogue: Catalogue,
     client_names: Vec<String>,
+    /// Whether disks and databases live in a folder.
+    has_files: bool,
     running: Mutex<Running>,
 }
 
@@ -72,7 +76,8 @@ impl Stage {
         }
         let deployments = seed.stream("deployments");
         let running = Mutex::new(Running { clients: BTreeMap::new(), tasks: Vec::new(), deployments });
-        Ok(Self { clock, journal, surroundings, db, roles, catalogue, client_names, running })
+        let has_files = settings.folder.is_some();
+        Ok(Self { clock, journal, surroundings, db, roles, catalogue, client_names, has_files, running })
     }
 
     /// Starts servers, site components and clients. Must be called inside the world's runtime.
@@ -131,6 +136,20 @@ impl Stage {
             web.stop();
         }
         self.surroundings.network.shut_down();
+    }
+
+    /// Asks one URL from a machine of the world; the status of the answer.
+    ///
+    /// # Errors
+    /// [`StageError`] if the text is no URL or no answer comes.
+    pub async fn get(&self, from: &str, url: &str) -> Result<u16, StageError> {
+        let failed = || format!("no answer from {url}");
+        let target = url.parse().map_err(StageError::part(failed()))?;
+        let trust = TrustStore::new();
+        trust.add(self.surroundings.authority.certificate());
+        let session = Session::new(&self.surroundings.network, from, Options::new("probe", trust));
+        let answer = session.send(Request::new(http::Method::GET, target)).await.map_err(StageError::part(failed()))?;
+        Ok(answer.status)
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -197,6 +216,10 @@ impl Stage {
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    pub(crate) fn has_files(&self) -> bool {
+        self.has_files
     }
 
     pub(crate) fn roles(&self) -> &Roles {

@@ -137,6 +137,7 @@ fn stage_settings(scenario: &Scenario, settings: &Settings) -> cmsim_stage::Sett
         clients: world.clients.as_ref().map_or(1, |clients| *clients.get_ref()),
         workgroup: world.workgroup,
         network,
+        folder: None,
     }
 }
 
