@@ -69,6 +69,11 @@ def computer():
         "SuiteMask": 256,
         "OldProductType": 1,
         "NewProductType": 4,
+        "SystemMetrics": 0,
+        "ClientVersionMajorNumber": 7,
+        "ClientVersionMinorNumber": 6,
+        "ClientVersionBuildNumber": 7600,
+        "ClientVersionQfeNumber": 256,
     }
 
 
