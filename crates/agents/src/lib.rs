@@ -3,6 +3,7 @@
 //! One module per agent, which is one per log. Agents take [`framework::Input`]s and leave
 //! [`framework::Effect`]s; whoever drives them supplies time, network and disk.
 
+pub mod agent_set;
 pub mod ccm_exec;
 pub mod ccm_messaging;
 pub mod client_id_manager;

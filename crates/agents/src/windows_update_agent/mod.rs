@@ -195,4 +195,4 @@ fn reply(request: &SearchRequest, result: Result<Vec<FoundUpdate>, HResult>, cx:
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

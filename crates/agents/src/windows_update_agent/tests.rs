@@ -54,12 +54,12 @@ fn core(n: u128, kind: UpdateType, needs: &[u128], installed: Expression, instal
     }
 }
 
-struct Server {
+pub(crate) struct Server {
     revisions: Vec<(i32, CoreFragment, bool)>,
     /// Faults to throw for an operation, each once.
     faults: Vec<(&'static str, ErrorCode)>,
     /// What to answer instead of anything.
-    broken: Option<HttpOutcome>,
+    pub(crate) broken: Option<HttpOutcome>,
     endless: bool,
     compressed: bool,
     seen: Vec<String>,
@@ -69,7 +69,7 @@ struct Server {
 
 impl Server {
     /// Family 1, product 2 and classification 3, a detectoid, one missing, one installed, one not applicable.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (yes, no) = (|| Expression::True, || Expression::False);
         use UpdateType::{Category, Detectoid, Software};
         let revisions = vec![
@@ -93,7 +93,7 @@ impl Server {
         }
     }
 
-    fn answer(&mut self, call: &HttpCall, machine: &TestMachine) -> HttpOutcome {
+    pub(crate) fn answer(&mut self, call: &HttpCall, machine: &TestMachine) -> HttpOutcome {
         if let Some(broken) = &self.broken {
             return broken.clone();
         }
