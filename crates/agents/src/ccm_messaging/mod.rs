@@ -219,6 +219,12 @@ impl CcmMessaging {
         if done.message.reply_to.is_none() {
             cx.tell(AgentId::StateMessage, Message::Delivered(id));
         }
+        // The server is there: what waits for its next attempt need not wait any longer (inferred: queues drain by
+        // themselves once the path is repaired).
+        let under_way: Vec<Uuid> = self.calls.values().copied().collect();
+        for (waiting, _) in self.queue.iter().filter(|(id, queued)| queued.failures > 0 && !under_way.contains(id)) {
+            cx.timer(waiting.to_string(), Duration::from_secs(1), "the next attempt to post a message");
+        }
     }
 
     fn failed(&mut self, id: Uuid, failure: &Failure, site: &Site, cx: &mut Context<'_>) {

@@ -177,3 +177,14 @@ fn the_queue_survives_a_restart() {
     assert_eq!(thawed, agent);
     assert_eq!(calls(&handle(&mut thawed, Input::Start, &mut machine)).len(), 1);
 }
+
+#[test]
+fn a_delivery_wakes_what_waits() {
+    let (mut agent, mut machine) = (CcmMessaging::default(), assigned());
+    let call = calls(&send(&mut agent, &mut machine, None)).remove(0).id;
+    handle(&mut agent, Input::Http { call, outcome: response(503, Vec::new()) }, &mut machine);
+    let later = Outgoing { id: Uuid::from_u128(5), ..outgoing(None) };
+    let call = calls(&handle(&mut agent, Input::Message(Message::Send(later)), &mut machine)).remove(0).id;
+    let effects = handle(&mut agent, Input::Http { call, outcome: response(200, Vec::new()) }, &mut machine);
+    assert_eq!(timers(&effects), [(MESSAGE.to_string(), Duration::from_secs(1))]);
+}

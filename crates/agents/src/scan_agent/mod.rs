@@ -226,6 +226,12 @@ impl ScanAgent {
                     running.name()
                 );
                 cx.info(Inferred, "scanjobmgr.cpp:334", text);
+                if force && running.stage == Stage::Retry {
+                    // Whoever forces a scan does not wait for the next try (inferred).
+                    cx.cancel(running.timer("retry"));
+                    let job = running.clone();
+                    self.request_locations(job, cx);
+                }
                 continue;
             }
             let job = ScanJob::new(cx.new_guid(), source);

@@ -243,3 +243,16 @@ fn an_empty_location_list_waits_without_counting_as_a_failure() {
     assert_eq!(raised(&effects), [1]);
     assert!(!tells(&effects).iter().any(|(to, _)| *to == AgentId::WuaHandler));
 }
+
+#[test]
+fn a_forced_scan_does_not_wait_for_the_next_try() {
+    let (mut agent, mut machine) = (ScanAgent::default(), machine());
+    scan_once(&mut agent, &mut machine, Err(HResult(0x8024_4022)));
+    let (job, _) = ids(&agent);
+    let waits = handle(&mut agent, by_updates(false), &mut machine);
+    assert!(!tells(&waits).iter().any(|(to, _)| *to == AgentId::LocationServices));
+    let forced = handle(&mut agent, Input::Message(Message::Scheduled(ScheduleId(113))), &mut machine);
+    assert!(forced.contains(&Effect::CancelTimer(format!("retry {job}").into())));
+    assert!(tells(&forced).iter().any(|(to, _)| *to == AgentId::LocationServices));
+    assert_eq!(ids(&agent).0, job);
+}
