@@ -19,4 +19,4 @@ mod tests;
 
 pub use server::{ServerSpec, WsusServer};
 pub use settings::WebSettings;
-pub use susdb::{Approval, CatalogueEntry, Imported, Susdb, SusdbError, SusdbSpec};
+pub use susdb::{Approval, CatalogueEntry, Imported, Prepared, Susdb, SusdbError, SusdbSpec};

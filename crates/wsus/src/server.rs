@@ -15,7 +15,7 @@ use crate::log::ServerLog;
 use crate::self_update;
 use crate::services::{self, Thrown};
 use crate::settings::WebSettings;
-use crate::susdb::{Approval, Catalogue, CatalogueEntry, Imported, Susdb, SusdbError};
+use crate::susdb::{Approval, Catalogue, CatalogueEntry, Imported, Prepared, Susdb, SusdbError};
 
 /// The application pool of all services (documented).
 const POOL: &str = "WsusPool";
@@ -92,9 +92,17 @@ impl WsusServer {
     /// Adds revisions to the catalogue, as a finished synchronization does.
     ///
     /// # Errors
-    /// As [`Susdb::import`].
+    /// As [`Prepared::read`] and [`Susdb::import`].
     pub async fn import(&self, entries: &[CatalogueEntry]) -> Result<Imported, SusdbError> {
-        let imported = self.0.susdb.import(entries).await?;
+        self.import_prepared(&Prepared::read(entries)?).await
+    }
+
+    /// As [`WsusServer::import`], for a catalogue that more servers than this one import.
+    ///
+    /// # Errors
+    /// As [`Susdb::import`].
+    pub async fn import_prepared(&self, catalogue: &Prepared<'_>) -> Result<Imported, SusdbError> {
+        let imported = self.0.susdb.import(catalogue).await?;
         self.deployments_changed();
         Ok(imported)
     }

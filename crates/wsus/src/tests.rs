@@ -3,6 +3,7 @@
 mod catalogue;
 mod faults;
 mod handshake;
+mod web_server;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -100,6 +101,27 @@ pub(crate) async fn get(server: &WsusServer, path: &str) -> Answer {
     send(server, Method::GET, path, &[], "").await
 }
 
+pub(crate) fn computer(dns_name: &str) -> ComputerInfo {
+    ComputerInfo {
+        dns_name: Some(dns_name.to_owned()),
+        os_version: [6, 1, 7601],
+        os_service_pack: [1, 0],
+        os_locale: Some("en-US".to_owned()),
+        computer_manufacturer: None,
+        computer_model: None,
+        bios_version: None,
+        bios_name: None,
+        bios_release_date: "2012-05-02T00:00:00Z".parse().unwrap(),
+        processor_architecture: Some("AMD64".to_owned()),
+        suite_mask: 256,
+        old_product_type: 1,
+        new_product_type: 4,
+        system_metrics: 0,
+        client_version: [7, 6, 7600, 256],
+        windows_10: None,
+    }
+}
+
 /// What a test client does; the real one is in another crate.
 pub(crate) struct Agent<'w> {
     pub(crate) world: &'w World,
@@ -169,24 +191,7 @@ impl<'w> Agent<'w> {
     }
 
     pub(crate) async fn register(&self, dns_name: &str) -> Result<(), Fault> {
-        let computer_info = Some(ComputerInfo {
-            dns_name: Some(dns_name.to_owned()),
-            os_version: [6, 1, 7601],
-            os_service_pack: [1, 0],
-            os_locale: Some("en-US".to_owned()),
-            computer_manufacturer: None,
-            computer_model: None,
-            bios_version: None,
-            bios_name: None,
-            bios_release_date: "2012-05-02T00:00:00Z".parse().unwrap(),
-            processor_architecture: Some("AMD64".to_owned()),
-            suite_mask: 256,
-            old_product_type: 1,
-            new_product_type: 4,
-            system_metrics: 0,
-            client_version: [7, 6, 7600, 256],
-            windows_10: None,
-        });
+        let computer_info = Some(computer(dns_name));
         self.call(&RegisterComputer { cookie: self.cookie.clone(), computer_info }).await.map(|_| ())
     }
 

@@ -45,7 +45,7 @@ pub enum XpressError {
         /// Byte offset in the encoded body.
         at: usize,
     },
-    /// The decoded body would be larger than [`limits::SOAP_XML.bytes`].
+    /// The decoded body would be larger than the `bytes` of [`limits::SOAP_XML`].
     #[error("xpress: the decoded body is larger than {limit} bytes", limit = limits::SOAP_XML.bytes)]
     TooLarge,
 }
@@ -72,7 +72,7 @@ fn size_field(size: usize) -> [u8; 4] {
 ///
 /// # Errors
 /// [`XpressError`] if a block is cut off, claims an impossible size, refers outside itself, or the
-/// result would exceed [`limits::SOAP_XML.bytes`].
+/// result would exceed the `bytes` of [`limits::SOAP_XML`].
 pub fn decode(encoded: &[u8]) -> Result<Vec<u8>, XpressError> {
     let mut plain = Vec::new();
     let mut at = 0;

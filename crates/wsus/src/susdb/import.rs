@@ -32,6 +32,19 @@ pub struct CatalogueEntry {
     pub local_id: Option<u32>,
 }
 
+/// A catalogue whose fragments have been read, so that several servers can import it for the price of one.
+pub struct Prepared<'a>(Vec<Parsed<'a>>);
+
+impl<'a> Prepared<'a> {
+    /// Reads the fragments of `entries`.
+    ///
+    /// # Errors
+    /// [`SusdbError::Fragment`] for the first one that cannot be read.
+    pub fn read(entries: &'a [CatalogueEntry]) -> Result<Self, SusdbError> {
+        entries.iter().map(Parsed::read).collect::<Result<_, SusdbError>>().map(Self)
+    }
+}
+
 /// An entry with its fragments read.
 struct Parsed<'a> {
     entry: &'a CatalogueEntry,
@@ -106,16 +119,15 @@ struct Rows {
 }
 
 impl Susdb {
-    /// Adds revisions that the database does not have yet; deployment ids follow the order of `entries`.
+    /// Adds revisions that the database does not have yet; deployment ids follow the order of the catalogue.
     ///
     /// # Errors
-    /// [`SusdbError::Fragment`], [`SusdbError::UnknownPrerequisite`] or [`SusdbError::Digest`] for an entry that makes no sense, and
+    /// [`SusdbError::UnknownPrerequisite`] or [`SusdbError::Digest`] for an entry that makes no sense, and
     /// [`SusdbError::Database`]. Nothing is imported then.
-    pub async fn import(&self, entries: &[CatalogueEntry]) -> Result<Imported, SusdbError> {
-        let entries = entries.iter().map(Parsed::read).collect::<Result<Vec<_>, SusdbError>>()?;
+    pub async fn import(&self, catalogue: &Prepared<'_>) -> Result<Imported, SusdbError> {
         let before = self.before().await?;
         let change_number = before.change_number + 1;
-        let rows = Builder { before, now: sql_time(self.now()), rows: Rows::default() }.build(&entries)?;
+        let rows = Builder { before, now: sql_time(self.now()), rows: Rows::default() }.build(&catalogue.0)?;
         let revisions = rows.revisions.len();
         if revisions == 0 {
             return Ok(Imported { revisions, change_number: change_number - 1 });

@@ -20,7 +20,7 @@ use crate::seal::SealKey;
 pub(crate) use catalogue::{Catalogue, Deployed, DriverMatch, Revision};
 pub(crate) use fragments::FragmentRequest;
 pub(crate) use import::hex;
-pub use import::{Approval, CatalogueEntry, Imported};
+pub use import::{Approval, CatalogueEntry, Imported, Prepared};
 
 /// The group that every computer is in (public scripts agree on the id).
 pub(crate) const ALL_COMPUTERS: Uuid = Uuid::from_u128(0xa0a0_8746_4dbe_4a37_9adf_9e76_52c0_b421);

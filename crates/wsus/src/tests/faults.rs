@@ -8,7 +8,7 @@ use cmsim_wire::wusp::start_category_scan::{CategoryRelationship, StartCategoryS
 
 use super::catalogue::{id, revised};
 use super::*;
-use crate::SusdbError;
+use crate::{Prepared, SusdbError};
 
 fn scan() -> SyncUpdateParameters {
     SyncUpdateParameters::default()
@@ -192,14 +192,17 @@ async fn an_import_that_cannot_work_changes_nothing() {
     let before = susdb.catalogue().await.unwrap().revisions.len();
     let mut lost = revised(9);
     lost.core = lost.core.replace(&id(6).to_string(), &id(99).to_string());
-    assert!(matches!(susdb.import(&[revised(8), lost]).await, Err(SusdbError::UnknownPrerequisite { .. })));
+    assert!(matches!(
+        susdb.import(&Prepared::read(&[revised(8), lost]).unwrap()).await,
+        Err(SusdbError::UnknownPrerequisite { .. })
+    ));
     let mut digest = revised(9);
     digest.extended = digest.extended.replace("Digest=\"", "Digest=\"x");
-    assert!(matches!(susdb.import(&[digest]).await, Err(SusdbError::Digest { .. })));
+    assert!(matches!(susdb.import(&Prepared::read(&[digest]).unwrap()).await, Err(SusdbError::Digest { .. })));
     let mut broken = revised(9);
     broken.core.push('<');
-    assert!(matches!(susdb.import(&[broken]).await, Err(SusdbError::Fragment { .. })));
+    assert!(matches!(Prepared::read(&[broken]), Err(SusdbError::Fragment { .. })));
     assert_eq!(susdb.catalogue().await.unwrap().revisions.len(), before);
-    let twice = susdb.import(&catalogue::entries()).await.unwrap();
+    let twice = susdb.import(&Prepared::read(&catalogue::entries()).unwrap()).await.unwrap();
     assert_eq!(twice.revisions, 0);
 }
