@@ -15,7 +15,7 @@ pub mod server;
 mod stream;
 pub mod tls;
 
-pub use network::{ListenError, Listener, Network, NetworkError};
+pub use network::{Attempted, ListenError, Listener, Network, NetworkError, Passage};
 pub use rules::{
     Action, Attempt, Cut, CutEnd, Direction, FirewallRule, InvalidSubnet, RuleGuard, RuleId, Subnet, TrafficRule,
     Verdict,

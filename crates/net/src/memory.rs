@@ -1,7 +1,8 @@
 //! Connections in memory: two pipes with latency, back pressure, orderly ends and resets.
 //!
 //! Each chunk carries the instant at which it reaches the reader, so latency costs one timer per
-//! wait and no relay task. What was written before an end arrives before it, as with TCP. Bytes
+//! wait and no relay task. Chunks written at the same instant travel together, however many there
+//! are, so the number of writes that a message takes does not matter. What was written before an end arrives before it, as with TCP. Bytes
 //! written to a peer that is gone vanish: the writer learns of it by reading, so the same bytes are
 //! always read first and no outcome depends on who was faster.
 
@@ -17,19 +18,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 /// Bytes on their way in one direction before the writer has to wait; a usual TCP window.
-const WINDOW: usize = 256 * 1024;
+pub(crate) const WINDOW: usize = 256 * 1024;
 
-/// Latency of one direction of one connection: a fixed part and a jitter per chunk.
+/// Latency of one direction of one connection: a fixed part and a jitter per flight.
 #[derive(Debug)]
 pub(crate) struct Latency {
-    /// What every chunk takes, in milliseconds.
+    /// What everything takes, in milliseconds.
     pub(crate) base: u64,
     /// The source of the jitter of 0 to 2 ms, or `None` for a connection within one host.
     pub(crate) jitter: Option<SimRng>,
 }
 
 impl Latency {
-    fn draw(&mut self) -> Duration {
+    /// How long what is sent now takes.
+    pub(crate) fn draw(&mut self) -> Duration {
         let jitter = self.jitter.as_mut().map_or(0, |rng| rng.below(0, 3));
         Duration::from_millis(self.base + jitter)
     }
@@ -64,7 +66,9 @@ struct State {
     chunks: VecDeque<Chunk>,
     /// Bytes in `chunks` that have not been read.
     buffered: usize,
-    /// No chunk overtakes an earlier one.
+    /// When something was sent last.
+    last_sent: Option<Instant>,
+    /// When that arrives; nothing overtakes what was sent earlier.
     last_due: Instant,
     end: Option<(Instant, End)>,
     reader_gone: bool,
@@ -91,6 +95,7 @@ impl Pipe {
             latency,
             chunks: VecDeque::new(),
             buffered: 0,
+            last_sent: None,
             last_due: Instant::now(),
             end: None,
             reader_gone: false,
@@ -115,8 +120,11 @@ impl Pipe {
 
 impl State {
     fn next_due(&mut self) -> Instant {
-        let due = Instant::now() + self.latency.draw();
-        self.last_due = self.last_due.max(due);
+        let now = Instant::now();
+        if self.last_sent != Some(now) {
+            self.last_sent = Some(now);
+            self.last_due = self.last_due.max(now + self.latency.draw());
+        }
         self.last_due
     }
 }

@@ -1,7 +1,10 @@
 //! The only way in which time passes.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -24,12 +27,20 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     epoch: SimTime,
-    started: Instant,
+    source: Source,
     zone: TimeZone,
-    /// Simulated seconds per second of the runtime's clock; 1 in virtual time.
-    rate: f64,
-    virtual_time: bool,
     waits: Waits,
+}
+
+/// What makes the time pass.
+#[derive(Debug)]
+enum Source {
+    /// The runtime's paused clock.
+    Paused { started: Instant },
+    /// The machine's clock, with this many simulated seconds per real one.
+    Real { started: Instant, rate: f64 },
+    /// Whoever calls [`Clock::step_to`]: milliseconds since the epoch.
+    Stepped(AtomicU64),
 }
 
 impl Clock {
@@ -38,24 +49,43 @@ impl Clock {
     /// Must be called inside a paused runtime, such as the one [`crate::run`] makes.
     #[must_use]
     pub fn virtual_time(epoch: SimTime, zone: TimeZone) -> Self {
-        Self::start(epoch, zone, 1.0, true)
+        Self::start(epoch, zone, Source::Paused { started: Instant::now() })
     }
 
     /// A clock on real time that runs `rate` times as fast as the machine's; product waits shrink by the same factor.
     #[must_use]
     pub fn real_time(epoch: SimTime, zone: TimeZone, rate: f64) -> Self {
-        Self::start(epoch, zone, rate.max(f64::MIN_POSITIVE), false)
+        Self::start(epoch, zone, Source::Real { started: Instant::now(), rate: rate.max(f64::MIN_POSITIVE) })
     }
 
-    fn start(epoch: SimTime, zone: TimeZone, rate: f64, virtual_time: bool) -> Self {
-        let started = Instant::now();
-        Self(Arc::new(Inner { epoch, started, zone, rate, virtual_time, waits: Waits::default() }))
+    /// A clock without a runtime, for drivers with a queue of events of their own: it stands still until
+    /// [`Clock::step_to`] moves it. A wait on it is over when it is polled at or after its end; nobody wakes it.
+    #[must_use]
+    pub fn stepped(epoch: SimTime, zone: TimeZone) -> Self {
+        Self::start(epoch, zone, Source::Stepped(AtomicU64::new(0)))
+    }
+
+    fn start(epoch: SimTime, zone: TimeZone, source: Source) -> Self {
+        Self(Arc::new(Inner { epoch, source, zone, waits: Waits::default() }))
+    }
+
+    /// Moves a stepped clock forward to `at`. Other clocks and earlier times change nothing.
+    pub fn step_to(&self, at: SimTime) {
+        if let Source::Stepped(passed) = &self.0.source {
+            let target = u64::try_from(at.since(self.0.epoch).as_millis()).unwrap_or(u64::MAX);
+            passed.fetch_max(target, Ordering::Relaxed);
+        }
     }
 
     /// The current simulated time.
     #[must_use]
     pub fn now(&self) -> SimTime {
-        self.0.epoch + self.0.started.elapsed().mul_f64(self.0.rate)
+        self.0.epoch
+            + match &self.0.source {
+                Source::Paused { started } => started.elapsed(),
+                Source::Real { started, rate } => started.elapsed().mul_f64(*rate),
+                Source::Stepped(passed) => Duration::from_millis(passed.load(Ordering::Relaxed)),
+            }
     }
 
     /// When the clock was started, in simulated time.
@@ -73,7 +103,7 @@ impl Clock {
     /// Whether time jumps from timer to timer instead of passing.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
-        self.0.virtual_time
+        !matches!(self.0.source, Source::Real { .. })
     }
 
     /// The register of who waits for what in this world.
@@ -85,8 +115,13 @@ impl Clock {
     /// Lets `duration` of simulated time pass: a wait that the product itself makes.
     #[expect(clippy::disallowed_methods, reason = "this is the one place where waits are made")]
     pub async fn wait(&self, who: &str, what: &str, duration: Duration) {
-        let _entry = self.0.waits.enter(who, what, Some(self.now() + duration));
-        tokio::time::sleep(duration.div_f64(self.0.rate)).await;
+        let end = self.now() + duration;
+        let _entry = self.0.waits.enter(who, what, Some(end));
+        match &self.0.source {
+            Source::Paused { .. } => tokio::time::sleep(duration).await,
+            Source::Real { rate, .. } => tokio::time::sleep(duration.div_f64(*rate)).await,
+            Source::Stepped(_) => poll_fn(|_| if self.now() < end { Poll::Pending } else { Poll::Ready(()) }).await,
+        }
     }
 
     /// Waits until `at`, or not at all if that has passed.
@@ -105,9 +140,23 @@ impl Clock {
     /// [`DeadlineExpired`] if the operation did not end in time; it is dropped then.
     #[expect(clippy::disallowed_methods, reason = "this is the one place where time-outs are made")]
     pub async fn deadline<F: Future>(&self, limit: Duration, operation: F) -> Result<F::Output, DeadlineExpired> {
-        let real =
-            if self.0.virtual_time { limit } else { limit.div_f64(self.0.rate).max(SHORTEST_REAL_DEADLINE.min(limit)) };
-        tokio::time::timeout(real, operation).await.map_err(|_| DeadlineExpired(limit))
+        let expired = DeadlineExpired(limit);
+        match &self.0.source {
+            Source::Paused { .. } => tokio::time::timeout(limit, operation).await.map_err(|_| expired),
+            Source::Real { rate, .. } => {
+                let real = limit.div_f64(*rate).max(SHORTEST_REAL_DEADLINE.min(limit));
+                tokio::time::timeout(real, operation).await.map_err(|_| expired)
+            }
+            Source::Stepped(_) => {
+                let end = self.now() + limit;
+                let mut operation = pin!(operation);
+                poll_fn(|cx| match operation.as_mut().poll(cx) {
+                    Poll::Pending if self.now() >= end => Poll::Ready(Err(expired)),
+                    other => other.map(Ok),
+                })
+                .await
+            }
+        }
     }
 }
 
@@ -133,7 +182,7 @@ mod tests {
     }
 
     async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
-        std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())).await
+        poll_fn(|cx| Poll::Ready(pin!(&mut *future).poll(cx).is_pending())).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -143,6 +192,22 @@ mod tests {
         let expired = clock.deadline(Duration::from_secs(60), never).await;
         assert_eq!(expired, Err(DeadlineExpired(Duration::from_secs(60))));
         assert_eq!(clock.now(), SimTime::from_millis(61_000));
+    }
+
+    #[test]
+    fn a_stepped_clock_moves_by_hand_alone_and_never_back() {
+        let clock = Clock::stepped(SimTime::from_millis(1_000), TimeZone::utc());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut waiting = pin!(clock.wait("x", "y", Duration::from_millis(20)));
+        let mut late = pin!(clock.deadline(Duration::from_millis(30), std::future::pending::<()>()));
+        assert!(waiting.as_mut().poll(&mut cx).is_pending() && late.as_mut().poll(&mut cx).is_pending());
+        clock.step_to(SimTime::from_millis(1_020));
+        assert!(waiting.as_mut().poll(&mut cx).is_ready() && late.as_mut().poll(&mut cx).is_pending());
+        clock.step_to(SimTime::from_millis(1_030));
+        clock.step_to(SimTime::from_millis(1_005));
+        let expired = DeadlineExpired(Duration::from_millis(30));
+        assert_eq!(late.as_mut().poll(&mut cx), Poll::Ready(Err(expired)));
+        assert_eq!(clock.now(), SimTime::from_millis(1_030));
     }
 
     #[tokio::test(start_paused = true)]

@@ -73,18 +73,18 @@ impl Network {
 }
 
 /// Everything that is decided when a client begins to connect.
-struct Plan {
-    endpoints: Endpoints,
-    latency: (u64, u64),
-    extra: Duration,
-    allowed: bool,
+pub(super) struct Plan {
+    pub(super) endpoints: Endpoints,
+    pub(super) latency: (u64, u64),
+    pub(super) extra: Duration,
+    pub(super) allowed: bool,
     cut: Option<Cut>,
-    ordinal: u64,
+    pub(super) ordinal: u64,
 }
 
 impl Shared {
     /// Decides an attempt; `None` if it vanishes.
-    fn plan(&self, from: &str, to: Ipv4Addr, port: u16) -> Option<Plan> {
+    pub(super) fn plan(&self, from: &str, to: Ipv4Addr, port: u16) -> Option<Plan> {
         let mut state = self.lock();
         let client = state.host(from)?;
         let from_host = Arc::clone(&client.name);
@@ -137,7 +137,7 @@ impl Shared {
     }
 
     /// The jitter of one direction of a client's nth connection; none within one host.
-    fn jitter(&self, endpoints: &Endpoints, ordinal: u64, direction: &str) -> Option<SimRng> {
+    pub(super) fn jitter(&self, endpoints: &Endpoints, ordinal: u64, direction: &str) -> Option<SimRng> {
         let host = endpoints.client_host.as_deref()?;
         let label = format!("jitter/{}/{ordinal}/{direction}", host.to_ascii_uppercase());
         (endpoints.client.ip() != endpoints.server.ip()).then(|| self.seed.stream(&label))

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod listener;
+mod passage;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::stream::Stream;
 use crate::tls::Protocols;
 
 pub use listener::{ListenError, Listener};
+pub use passage::{Attempted, Passage};
 
 /// The network of one world. Cheap to clone; all clones are the same network.
 #[derive(Clone)]
