@@ -20,7 +20,9 @@ const EXIT_CODES: &str = "Exit codes: 0 all passed, 1 usage, 2 a scenario file i
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run scenarios in virtual time and judge them
-    #[command(after_help = "Examples:\n  cmsim run scenarios/guide/healthy-scan.toml\n  cmsim run scenarios/ --jobs 2 --out out\n  cmsim run scenarios/ --filter guide --twice")]
+    #[command(
+        after_help = "Examples:\n  cmsim run scenarios/guide/healthy-scan.toml\n  cmsim run scenarios/ --jobs 2 --out out\n  cmsim run scenarios/ --filter guide --twice"
+    )]
     Run(RunOptions),
     /// Check scenario files without running them
     #[command(after_help = "Examples:\n  cmsim check scenarios/\n  cmsim check my.toml && cmsim run my.toml")]
@@ -32,22 +34,31 @@ pub(crate) enum Command {
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     /// Print the logs of a finished run, merged by time
-    #[command(after_help = "Examples:\n  cmsim logs out/healthy-scan --host CLIENT1 --log WUAHandler.log\n  cmsim logs out/healthy-scan --contains 0x8024 --severity warning")]
+    #[command(
+        after_help = "Examples:\n  cmsim logs out/healthy-scan --host CLIENT1 --log WUAHandler.log\n  cmsim logs out/healthy-scan --contains 0x8024 --severity warning"
+    )]
     Logs(LogOptions),
     /// Query a database of a finished run
     #[command(after_help = "Example:\n  cmsim sql out/healthy-scan 'select * from WSUSServerLocations'")]
     Sql(SqlOptions),
     /// Query the WMI repository of a machine of a finished run
-    #[command(after_help = "Example:\n  cmsim wmi out/healthy-scan --namespace 'root\\ccm\\SoftwareUpdates\\UpdatesStore' \"select UniqueId, Status from CCM_UpdateStatus where Status = 'Missing'\"")]
+    #[command(
+        after_help = "Example:\n  cmsim wmi out/healthy-scan --namespace 'root\\ccm\\SoftwareUpdates\\UpdatesStore' \"select UniqueId, Status from CCM_UpdateStatus where Status = 'Missing'\""
+    )]
     Wmi(WmiOptions),
     /// Explain a result code
-    #[command(after_help = "Examples:\n  cmsim err 0x8024401F\n  cmsim err -2145107937\n  cmsim err 2149859359", allow_negative_numbers = true)]
+    #[command(
+        after_help = "Examples:\n  cmsim err 0x8024401F\n  cmsim err -2145107937\n  cmsim err 2149859359",
+        allow_negative_numbers = true
+    )]
     Err(ErrOptions),
     /// Judge a log tree by the troubleshooting guide
     #[command(after_help = "Example:\n  cmsim guide out/healthy-scan/hosts")]
     Guide(GuideOptions),
     /// Serve the healthy site's management point and WSUS on loopback sockets in real time
-    #[command(after_help = "Example:\n  cmsim serve --out served --ready-file ready &\n  curl -o wuident.cab http://127.0.0.1:8530/SelfUpdate/wuident.cab")]
+    #[command(
+        after_help = "Example:\n  cmsim serve --out served --ready-file ready &\n  curl -o wuident.cab http://127.0.0.1:8530/SelfUpdate/wuident.cab"
+    )]
     Serve(ServeOptions),
     /// Print a shell completion script
     Completions {

@@ -200,6 +200,18 @@ impl Database {
         drive(self.0.timing, saving).await.map(|_| ()).map_err(|error| failed(error.to_string()))
     }
 
+    /// Brings everything written into the database file itself, so that it can be copied alone. Nothing happens to a
+    /// database in memory.
+    ///
+    /// # Errors
+    /// [`DbError::Statement`] if the file cannot be written.
+    pub async fn checkpoint(&self) -> Result<(), DbError> {
+        let mut connection = self.0.main.lock().await;
+        let working = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection);
+        let done = drive(self.0.timing, working).await;
+        done.map(|_| ()).map_err(|source| DbError::Statement { operation: "checkpoint", source })
+    }
+
     pub(crate) fn timing(&self) -> Timing {
         self.0.timing
     }

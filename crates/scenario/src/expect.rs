@@ -30,7 +30,11 @@ pub struct Observation {
 type Look = (bool, String);
 
 /// Looks for everything expected.
-pub(crate) async fn observe_all(expectations: &[Spanned<Expectation>], stage: &Stage, guide: &Verdict) -> Vec<Observation> {
+pub(crate) async fn observe_all(
+    expectations: &[Spanned<Expectation>],
+    stage: &Stage,
+    guide: &Verdict,
+) -> Vec<Observation> {
     let mut observations = Vec::new();
     for expectation in expectations {
         observations.push(observe(expectation.get_ref(), stage, guide).await);
@@ -61,17 +65,10 @@ fn observe_log(expectation: &Expectation, host: &str, log: &str, stage: &Stage) 
         if let Some(texts) = &expectation.in_order {
             return (format!("{place} says in order {texts:?}"), in_order(texts, &lines));
         }
-        let (wanted, fits): (String, Box<dyn Fn(&str) -> bool>) = match (&expectation.matches, &expectation.contains) {
-            (Some(pattern), _) => match Regex::new(pattern.get_ref()) {
-                Ok(regex) => (format!("matches {}", pattern.get_ref()), Box::new(move |line| regex.is_match(line))),
-                Err(error) => return (format!("{place} matches a pattern"), (false, error.to_string())),
-            },
-            (None, contains) => {
-                let text = contains.as_deref().unwrap_or_default();
-                (format!("contains \"{text}\""), Box::new(move |line| line.contains(text)))
-            }
+        let (wanted, found) = match fitting(expectation, &lines) {
+            Ok(fitting) => fitting,
+            Err(error) => return (format!("{place} matches a pattern"), (false, error.to_string())),
         };
-        let found: Vec<&str> = lines.iter().copied().filter(|line| fits(line)).collect();
         let nearest = expectation.contains.as_deref().unwrap_or_default();
         let saw = found.first().map_or_else(|| nothing_like(nearest, &lines), |line| quote(line));
         if expectation.absent {
@@ -83,6 +80,17 @@ fn observe_log(expectation: &Expectation, host: &str, log: &str, stage: &Stage) 
             (format!("a record of {place} {wanted}"), (!found.is_empty(), saw))
         }
     })
+}
+
+/// What is wanted of a record, in words, and the records that have it.
+fn fitting<'a>(expectation: &Expectation, lines: &[&'a str]) -> Result<(String, Vec<&'a str>), regex::Error> {
+    let all = lines.iter().copied();
+    if let Some(pattern) = &expectation.matches {
+        let regex = Regex::new(pattern.get_ref())?;
+        return Ok((format!("matches {}", pattern.get_ref()), all.filter(|line| regex.is_match(line)).collect()));
+    }
+    let text = expectation.contains.as_deref().unwrap_or_default();
+    Ok((format!("contains \"{text}\""), all.filter(|line| line.contains(text)).collect()))
 }
 
 fn in_order(texts: &[String], lines: &[&str]) -> Look {
@@ -135,7 +143,8 @@ async fn observe_sql(expectation: &Expectation, query: &str, stage: &Stage) -> (
     let rows = stage.query(database, query).await;
     let said = |error: &dyn std::error::Error| (false, error.to_string());
     if let Some(wanted) = expectation.rows {
-        let look = rows.map_or_else(|error| said(&error), |rows| (rows.len() == wanted, format!("{} rows", rows.len())));
+        let look =
+            rows.map_or_else(|error| said(&error), |rows| (rows.len() == wanted, format!("{} rows", rows.len())));
         return (format!("{wanted} rows for {query}"), look);
     }
     let wanted = expectation.equals.as_ref().map(plain).unwrap_or_default();
@@ -158,8 +167,12 @@ fn observe_guide(expectation: &Expectation, host: &str, verdict: &Verdict) -> (S
             wrong.push(format!("{step} is {}", actual.map_or("unknown", |actual| actual.as_str())));
         }
     }
-    let said: Vec<String> =
-        expectation.guide.iter().flatten().map(|(step, verdict)| format!("{step} {}", outcome(*verdict).as_str())).collect();
+    let said: Vec<String> = expectation
+        .guide
+        .iter()
+        .flatten()
+        .map(|(step, verdict)| format!("{step} {}", outcome(*verdict).as_str()))
+        .collect();
     let saw = if wrong.is_empty() { "so it does".to_owned() } else { wrong.join(", ") };
     (format!("the guide says of {host}: {}", said.join(", ")), (wrong.is_empty(), saw))
 }

@@ -119,7 +119,9 @@ async fn await_line(wait: &Await, stage: &Stage) -> Result<(), StepError> {
             let found = journal.with_entries(|entries| {
                 let fresh = entries.get(read..).unwrap_or_default();
                 read = entries.len();
-                fresh.iter().any(|entry| is_line_of(entry, &host, log).is_some_and(|text| text.contains(&wait.contains)))
+                fresh
+                    .iter()
+                    .any(|entry| is_line_of(entry, &host, log).is_some_and(|text| text.contains(&wait.contains)))
             });
             if found {
                 return;

@@ -142,10 +142,8 @@ impl Clock {
     pub async fn deadline<F: Future>(&self, limit: Duration, operation: F) -> Result<F::Output, DeadlineExpired> {
         let expired = DeadlineExpired(limit);
         match &self.0.source {
-            Source::Paused { .. } => tokio::time::timeout(limit, operation).await.map_err(|_| expired),
-            Source::Real { rate, .. } => {
-                let real = limit.div_f64(*rate).max(SHORTEST_REAL_DEADLINE.min(limit));
-                tokio::time::timeout(real, operation).await.map_err(|_| expired)
+            Source::Paused { .. } | Source::Real { .. } => {
+                tokio::time::timeout(self.runtime_limit(limit), operation).await.map_err(|_| expired)
             }
             Source::Stepped(_) => {
                 let end = self.now() + limit;
@@ -160,9 +158,29 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// How long a time-out of `limit` lasts on the runtime's own clock, for libraries that keep their own timers.
+    #[must_use]
+    pub fn runtime_limit(&self, limit: Duration) -> Duration {
+        match &self.0.source {
+            Source::Real { rate, .. } => limit.div_f64(*rate).max(SHORTEST_REAL_DEADLINE.min(limit)),
+            Source::Paused { .. } | Source::Stepped(_) => limit,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn scaled_time_outs_shrink_to_half_a_second_and_no_further() {
+        let fast = Clock::real_time(SimTime::from_millis(0), TimeZone::utc(), 100.0);
+        assert_eq!(fast.runtime_limit(Duration::from_secs(120)), Duration::from_millis(1_200));
+        assert_eq!(fast.runtime_limit(Duration::from_secs(30)), Duration::from_millis(500));
+        assert_eq!(fast.runtime_limit(Duration::from_millis(20)), Duration::from_millis(20));
+        assert_eq!(clock().runtime_limit(Duration::from_secs(30)), Duration::from_secs(30));
+    }
 
     fn clock() -> Clock {
         Clock::virtual_time(SimTime::from_millis(1_000), TimeZone::utc())

@@ -78,8 +78,7 @@ fn update(entity: &Entity) -> Option<UpdateRecord> {
         Kind::Category(_) | Kind::Detectoid => return None,
     };
     let article_id = entity.kb.map(|kb| kb.to_string()).unwrap_or_default();
-    let info_url =
-        entity.kb.map(|kb| format!("http://support.microsoft.com/kb/{kb}")).unwrap_or_default();
+    let info_url = entity.kb.map(|kb| format!("http://support.microsoft.com/kb/{kb}")).unwrap_or_default();
     Some(UpdateRecord {
         unique_id: entity.identity.id,
         revision: entity.identity.revision,

@@ -10,12 +10,12 @@ use cmsim_agents::policy_agent::PolicyAgent;
 use cmsim_agents::policy_evaluator::PolicyEvaluator;
 use cmsim_agents::scan_agent::ScanAgent;
 use cmsim_agents::scheduler::Scheduler;
+use cmsim_agents::site::{CCM, MOBILE_CLIENT, ROOT_CCM};
 use cmsim_agents::state_message::StateMessage;
 use cmsim_agents::updates_deployment::UpdatesDeployment;
 use cmsim_agents::updates_store::UpdatesStore;
 use cmsim_agents::windows_update_agent::WindowsUpdateAgent;
 use cmsim_agents::wua_handler::WuaHandler;
-use cmsim_agents::site::{CCM, MOBILE_CLIENT, ROOT_CCM};
 use cmsim_client::{ClientHandle, ClientMachine, DomainAccess, Resident};
 use cmsim_net::Network;
 use cmsim_world::{BadPath, Directory, Host, wmi};
@@ -59,7 +59,7 @@ pub(crate) fn start(host: &Host, network: &Network, directory: &Directory) -> Re
 /// A fresh agent.
 fn agent(id: AgentId) -> Box<dyn Resident> {
     match id {
-        AgentId::CcmExec => Box::new(CcmExec::default()),
+        AgentId::CcmExec => Box::new(CcmExec),
         AgentId::Scheduler => Box::new(Scheduler::default()),
         AgentId::ClientIdManager => Box::new(ClientIdManager::default()),
         AgentId::PolicyAgent => Box::new(PolicyAgent::default()),
@@ -71,7 +71,7 @@ fn agent(id: AgentId) -> Box<dyn Resident> {
         AgentId::WuaHandler => Box::new(WuaHandler::default()),
         AgentId::GroupPolicy => Box::new(GroupPolicy::default()),
         AgentId::WindowsUpdateAgent => Box::new(WindowsUpdateAgent::default()),
-        AgentId::UpdatesStore => Box::new(UpdatesStore::default()),
-        AgentId::StateMessage => Box::new(StateMessage::default()),
+        AgentId::UpdatesStore => Box::new(UpdatesStore),
+        AgentId::StateMessage => Box::new(StateMessage),
     }
 }

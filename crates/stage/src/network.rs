@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use cmsim_net::Network;
-use cmsim_net::tls::{Protocols, TlsVersion};
 use cmsim_net::pki::{Authority, CertificateRequest, CertifiedKey, PkiError, Usage, Validity};
+use cmsim_net::tls::{Protocols, TlsVersion};
 use cmsim_sim::{Journal, Seed};
 use cmsim_wire::profile::{Profile, WuaGeneration};
 use cmsim_world::directory::Domain;
@@ -41,7 +41,8 @@ pub(crate) fn surroundings(settings: &Settings, journal: &Journal, seed: &Seed) 
     let mut hosts = IndexMap::new();
     for name in topology::SERVERS {
         let address = topology::server_address(name).unwrap_or_default();
-        let spec = HostSpec::in_domain(name, topology::DOMAIN, Ipv4Addr::from(address).into(), settings.profile.on_server());
+        let spec =
+            HostSpec::in_domain(name, topology::DOMAIN, Ipv4Addr::from(address).into(), settings.profile.on_server());
         add(spec, settings, &network, journal, seed, &mut hosts)?;
     }
     for number in 1..=settings.clients {
@@ -62,7 +63,11 @@ fn client(number: u32, settings: &Settings) -> HostSpec {
     let name = topology::client_name(number);
     let address = Ipv4Addr::from(topology::client_address(number));
     let spec = HostSpec::in_domain(&name, topology::DOMAIN, address.into(), settings.profile.clone());
-    if settings.workgroup { HostSpec { membership: Membership::Workgroup("WORKGROUP".to_owned()), ..spec } } else { spec }
+    if settings.workgroup {
+        HostSpec { membership: Membership::Workgroup("WORKGROUP".to_owned()), ..spec }
+    } else {
+        spec
+    }
 }
 
 fn add(
@@ -125,7 +130,9 @@ fn directory(settings: &Settings) -> Directory {
 pub(crate) fn subnets(settings: &Settings) -> Vec<Interface> {
     let last = topology::client_address(settings.clients.max(1))[2];
     let [a, b, first, _] = topology::SUBNET.0;
-    (first..=last).map(|third| Interface { address: Ipv4Addr::new(a, b, third, 0).into(), prefix: topology::SUBNET.1 }).collect()
+    (first..=last)
+        .map(|third| Interface { address: Ipv4Addr::new(a, b, third, 0).into(), prefix: topology::SUBNET.1 })
+        .collect()
 }
 
 impl Surroundings {

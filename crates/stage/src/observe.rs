@@ -50,9 +50,13 @@ impl Stage {
         let db = if database == SITE {
             Some(self.site_db().database())
         } else {
-            database.strip_prefix("susdb-").and_then(|host| self.roles().wsus.get(host)).map(|server| server.susdb().database())
+            database
+                .strip_prefix("susdb-")
+                .and_then(|host| self.roles().wsus.get(host))
+                .map(|server| server.susdb().database())
         };
-        let db = db.ok_or_else(|| StageError::UnknownDatabase(database.to_owned(), self.database_names().join(", ")))?;
+        let db =
+            db.ok_or_else(|| StageError::UnknownDatabase(database.to_owned(), self.database_names().join(", ")))?;
         let query = query.to_owned();
         db.read("query of the user", |connection| {
             Box::pin(async move {
@@ -111,7 +115,8 @@ impl Stage {
     pub fn install_package(&self, host: &Host, package: &str) -> Result<(), StageError> {
         let failed = format!("{package} cannot be installed on {}", host.name());
         let identity = if package.contains('~') { Some(package.to_owned()) } else { self.package_identity(package) };
-        let identity = identity.ok_or_else(|| StageError::part(failed.clone())("no update of the catalogue has this package"))?;
+        let identity =
+            identity.ok_or_else(|| StageError::part(failed.clone())("no update of the catalogue has this package"))?;
         host.packages().install(&identity).map_err(StageError::part(failed))
     }
 
@@ -140,13 +145,21 @@ impl Stage {
             host.export(&place).map_err(StageError::part(format!("cannot write {}", place.display())))?;
         }
         if self.has_files() {
-            return Ok(());
+            return self.checkpoint().await;
         }
         self.site_db().save_to(&folder.join("site.db")).await.map_err(failed("site.db".to_owned()))?;
         for (name, server) in &self.roles().wsus {
             let file = format!("susdb-{name}.db");
             let saved = server.susdb().database().save_to(&folder.join(&file)).await;
             saved.map_err(StageError::part(format!("cannot write {file}")))?;
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(&self) -> Result<(), StageError> {
+        let wsus = self.roles().wsus.values().map(|server| server.susdb().database());
+        for database in std::iter::once(self.site_db().database()).chain(wsus) {
+            database.checkpoint().await.map_err(StageError::part("cannot complete a database file"))?;
         }
         Ok(())
     }

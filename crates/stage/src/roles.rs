@@ -134,7 +134,8 @@ fn mount_management_point(web: &Iis, point: &ManagementPoint) -> Result<(), Stag
 
 fn site_keys(world: &Surroundings, seed: &Seed) -> Result<SiteKeys, StageError> {
     let (server, point) = (topology::fqdn(topology::SITE_SERVER), topology::fqdn(topology::SITE_SYSTEM));
-    SiteKeys::generate(&server, &point, world.validity.from, seed).map_err(StageError::part("cannot make the site's keys"))
+    SiteKeys::generate(&server, &point, world.validity.from, seed)
+        .map_err(StageError::part("cannot make the site's keys"))
 }
 
 fn signer(keys: &SiteKeys) -> Signer {

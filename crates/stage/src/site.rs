@@ -23,9 +23,17 @@ pub const HTTP_POINT: &str = "http://PS1SITE.CONTOSO.COM:8530";
 pub const HTTPS_POINT: &str = "https://PS1SYS.CONTOSO.COM:8531";
 
 /// Creates the site database with everything an administrator and discovery have put there.
-pub(crate) async fn create(settings: &Settings, world: &Surroundings, journal: &Journal, seed: &Seed) -> Result<SiteDb, StageError> {
+pub(crate) async fn create(
+    settings: &Settings,
+    world: &Surroundings,
+    journal: &Journal,
+    seed: &Seed,
+) -> Result<SiteDb, StageError> {
     let failed = |what: &'static str| StageError::part::<SiteDbError>(what);
-    let database = settings.database(journal.clock(), "site.db").await.map_err(StageError::part("cannot open the site database"))?;
+    let database = settings
+        .database(journal.clock(), "site.db")
+        .await
+        .map_err(StageError::part("cannot open the site database"))?;
     let server = world.server(topology::SITE_SERVER)?;
     let trace = Trace::new(journal.clone(), topology::SITE_SERVER, "CM_PS1");
     let caller = Caller {
@@ -110,7 +118,8 @@ async fn add_update_points(site: &SiteDb) -> Result<(), SiteDbError> {
 }
 
 async fn add_boundaries(site: &SiteDb, settings: &Settings, seed: &Seed) -> Result<(), SiteDbError> {
-    let mut boundaries = vec![site.add_boundary(&BoundaryRecord::AdSite(topology::AD_SITE.to_owned()), topology::AD_SITE).await?];
+    let mut boundaries =
+        vec![site.add_boundary(&BoundaryRecord::AdSite(topology::AD_SITE.to_owned()), topology::AD_SITE).await?];
     for subnet in subnets(settings) {
         if let std::net::IpAddr::V4(address) = subnet.address {
             let name = format!("Clients {address}");
@@ -120,7 +129,9 @@ async fn add_boundaries(site: &SiteDb, settings: &Settings, seed: &Seed) -> Resu
     // The 2012 R2 site uses the group for assignment only; on the current branch it also decides about update points.
     let systems = match settings.profile.site {
         SiteGeneration::Cm2012R2 => Vec::new(),
-        SiteGeneration::CurrentBranch => vec![topology::fqdn(topology::SITE_SERVER), topology::fqdn(topology::SITE_SYSTEM)],
+        SiteGeneration::CurrentBranch => {
+            vec![topology::fqdn(topology::SITE_SERVER), topology::fqdn(topology::SITE_SYSTEM)]
+        }
     };
     site.add_boundary_group(&BoundaryGroupRecord {
         unique_id: seed.stream("boundary-group").uuid(),

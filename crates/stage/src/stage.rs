@@ -66,7 +66,9 @@ impl Stage {
         db.import_categories(topology::SITE_CODE, &catalogue::categories(&catalogue))
             .await
             .map_err(StageError::part(failed))?;
-        db.import_updates(topology::SITE_CODE, &catalogue::updates(&catalogue)).await.map_err(StageError::part(failed))?;
+        db.import_updates(topology::SITE_CODE, &catalogue::updates(&catalogue))
+            .await
+            .map_err(StageError::part(failed))?;
         let roles = roles::install(settings, &surroundings, &db, &catalogue, &journal, &seed).await?;
         let client_names: Vec<String> = (1..=settings.clients).map(topology::client_name).collect();
         for name in &client_names {

@@ -8,7 +8,8 @@ use crate::exit::{Exit, Failure, Outcome};
 
 pub(crate) fn run(options: &ErrOptions) -> Outcome {
     let code = hresult::lookup(&options.code).map_err(|error| {
-        Failure::new(Exit::Usage, error.to_string()).help("write it like 0x8024401F, 8024401F, -2145107937 or 2149859359")
+        Failure::new(Exit::Usage, error.to_string())
+            .help("write it like 0x8024401F, 8024401F, -2145107937 or 2149859359")
     })?;
     let known = code.known();
     let retried = code.is_retry_listed();

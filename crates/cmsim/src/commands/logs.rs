@@ -27,14 +27,17 @@ pub(crate) fn run(options: &LogOptions) -> Outcome {
     for file in files {
         let source = Source { host: host_of(&root, &file), name: name_of(&file) };
         if wanted(&source, options) {
-            let bytes = fs::read(&file)
-                .map_err(|error| Failure::new(Exit::CouldNotRun, format!("cannot read {}", file.display())).because(error))?;
+            let bytes = fs::read(&file).map_err(|error| {
+                Failure::new(Exit::CouldNotRun, format!("cannot read {}", file.display())).because(error)
+            })?;
             logs.push(cmsim_logs::read(&bytes, bias(&root, &source.host)).entries);
             sources.push(source);
         }
     }
     if sources.is_empty() {
-        return Err(Failure::new(Exit::NothingSelected, "no log fits").help("without --host and --log every log is shown"));
+        return Err(
+            Failure::new(Exit::NothingSelected, "no log fits").help("without --host and --log every log is shown")
+        );
     }
     match print(&sources, &logs, options) {
         // A closed pipe is the reader's decision, not a failure.
@@ -51,7 +54,8 @@ fn wanted(source: &Source, options: &LogOptions) -> bool {
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut inside = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut inside =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
     inside.sort();
     for path in inside {
         if path.is_dir() {
@@ -116,7 +120,10 @@ fn when(entry: &Entry) -> String {
         || " ".repeat(23),
         |time| {
             let (date, clock) = ((time.year, time.month, time.day), (time.hour, time.minute, time.second));
-            format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}", date.0, date.1, date.2, clock.0, clock.1, clock.2, time.millisecond)
+            format!(
+                "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}",
+                date.0, date.1, date.2, clock.0, clock.1, clock.2, time.millisecond
+            )
         },
     )
 }

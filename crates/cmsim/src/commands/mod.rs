@@ -24,7 +24,9 @@ use crate::render;
 /// Loads every scenario below `paths`. Mistakes are printed; one invalid file fails the whole selection.
 fn load_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
     let files = select::files(paths).map_err(|error| {
-        Failure::new(Exit::CouldNotRun, "cannot look for scenarios").because(error).help("name scenario files or folders that exist")
+        Failure::new(Exit::CouldNotRun, "cannot look for scenarios")
+            .because(error)
+            .help("name scenario files or folders that exist")
     })?;
     if files.is_empty() {
         return Err(Failure::new(Exit::NothingSelected, "no scenario file (*.toml) is below the given paths"));
@@ -47,7 +49,8 @@ fn load_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
         let what = format!("{broken} of {} scenario files are invalid", broken + scenarios.len());
         return Err(Failure::new(Exit::InvalidScenario, what));
     }
-    select::distinct(&scenarios)
-        .map_err(|error| Failure::new(Exit::InvalidScenario, "two scenarios would share an output folder").because(error))?;
+    select::distinct(&scenarios).map_err(|error| {
+        Failure::new(Exit::InvalidScenario, "two scenarios would share an output folder").because(error)
+    })?;
     Ok(scenarios)
 }

@@ -17,7 +17,9 @@ use crate::exit::{Exit, Failure, Outcome};
 pub(crate) fn run(options: &RunOptions) -> Outcome {
     let mut scenarios = load_all(&options.paths)?;
     if let Some(filter) = &options.filter {
-        scenarios.retain(|scenario| scenario.id.contains(filter) || scenario.path.to_string_lossy().contains(filter.as_str()));
+        scenarios.retain(|scenario| {
+            scenario.id.contains(filter) || scenario.path.to_string_lossy().contains(filter.as_str())
+        });
     }
     if scenarios.is_empty() {
         return Err(Failure::new(Exit::NothingSelected, "--filter leaves no scenario"));
@@ -27,7 +29,8 @@ pub(crate) fn run(options: &RunOptions) -> Outcome {
             .help("real sockets promise the same records in the same order, not the same bytes"));
     }
     std::fs::create_dir_all(&options.out).map_err(|error| {
-        Failure::new(Exit::CouldNotRun, format!("cannot make the output folder {}", options.out.display())).because(error)
+        Failure::new(Exit::CouldNotRun, format!("cannot make the output folder {}", options.out.display()))
+            .because(error)
     })?;
     let begun = now();
     let finished = run_with_progress(&scenarios, &settings(options));
@@ -56,7 +59,11 @@ fn now() -> Instant {
 
 fn run_with_progress(scenarios: &[Scenario], settings: &Settings) -> Vec<Finished> {
     let length = u64::try_from(scenarios.len()).unwrap_or(u64::MAX);
-    let bar = if std::io::stderr().is_terminal() && scenarios.len() > 1 { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let bar = if std::io::stderr().is_terminal() && scenarios.len() > 1 {
+        ProgressBar::new(length)
+    } else {
+        ProgressBar::hidden()
+    };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         bar.set_style(style);
     }
@@ -106,7 +113,11 @@ fn report_one(end: &Finished, in_full: bool) {
         }
     }
     let fitting = end.observations.iter().filter(|observation| observation.passed).count();
-    anstream::println!("  {fitting} of {} expectations, {} of virtual time", end.observations.len(), span(end.virtual_time));
+    anstream::println!(
+        "  {fitting} of {} expectations, {} of virtual time",
+        end.observations.len(),
+        span(end.virtual_time)
+    );
     if let Some(out) = &end.out {
         anstream::println!("  output in {}", out.display());
     }

@@ -22,7 +22,8 @@ struct Endpoint {
 pub(crate) fn run(options: &ServeOptions) -> Outcome {
     let profile = Profile::named(&options.profile).ok_or_else(|| {
         let names: Vec<String> = Profile::all().into_iter().map(|profile| profile.name).collect();
-        Failure::new(Exit::Usage, format!("there is no profile {}", options.profile)).help(format!("the profiles are {}", names.join(" and ")))
+        Failure::new(Exit::Usage, format!("there is no profile {}", options.profile))
+            .help(format!("the profiles are {}", names.join(" and ")))
     })?;
     if !options.bind.is_loopback() {
         return Err(Failure::new(Exit::Usage, format!("{} is not a loopback address", options.bind))
@@ -44,7 +45,8 @@ fn fresh_folder(out: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::new(Exit::CouldNotRun, format!("cannot make {}", out.display())).because(error);
     let used = out.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if used && !out.join("site.db").is_file() {
-        return Err(Failure::new(Exit::Usage, format!("{} holds something else", out.display())).help("name an empty or new folder"));
+        return Err(Failure::new(Exit::Usage, format!("{} holds something else", out.display()))
+            .help("name an empty or new folder"));
     }
     if used {
         fs::remove_dir_all(out).map_err(failed)?;
@@ -76,9 +78,14 @@ async fn serve(options: &ServeOptions, profile: Profile) -> Outcome {
     ] {
         stage.network().bind_at(host, port, SocketAddr::new(options.bind, real));
     }
-    stage.start_servers().map_err(failed("cannot open a port; --mp-port, --wsus-port and --wsus-tls-port choose others"))?;
+    stage
+        .start_servers()
+        .map_err(failed("cannot open a port; --mp-port, --wsus-port and --wsus-tls-port choose others"))?;
     for endpoint in endpoints(options) {
-        let status = stage.get(topology::DOMAIN_CONTROLLER, &endpoint.inside).await.map_err(failed("the site does not answer"))?;
+        let status = stage
+            .get(topology::DOMAIN_CONTROLLER, &endpoint.inside)
+            .await
+            .map_err(failed("the site does not answer"))?;
         if status != 200 {
             return Err(Failure::new(Exit::CouldNotRun, format!("{} answers {status}", endpoint.outside)));
         }
@@ -110,9 +117,13 @@ async fn wait_for_the_end() -> Result<(), Failure> {
 }
 
 fn endpoints(options: &ServeOptions) -> Vec<Endpoint> {
-    let point = (format!("http://{}", topology::fqdn(topology::SITE_SYSTEM)), format!("http://{}", SocketAddr::new(options.bind, options.mp_port)));
+    let point = (
+        format!("http://{}", topology::fqdn(topology::SITE_SYSTEM)),
+        format!("http://{}", SocketAddr::new(options.bind, options.mp_port)),
+    );
     let plain = (site::HTTP_POINT.to_owned(), format!("http://{}", SocketAddr::new(options.bind, options.wsus_port)));
-    let secure = (site::HTTPS_POINT.to_owned(), format!("https://{}", SocketAddr::new(options.bind, options.wsus_tls_port)));
+    let secure =
+        (site::HTTPS_POINT.to_owned(), format!("https://{}", SocketAddr::new(options.bind, options.wsus_tls_port)));
     let all = [
         ("management point: list", &point, "/SMS_MP/.sms_aut?MPLIST"),
         ("management point: certificate", &point, "/SMS_MP/.sms_aut?MPCERT"),
@@ -122,6 +133,10 @@ fn endpoints(options: &ServeOptions) -> Vec<Endpoint> {
         ("WSUS with TLS: server version", &secure, "/ClientWebService/wusserverversion.xml"),
     ];
     all.into_iter()
-        .map(|(what, (inside, outside), path)| Endpoint { what, inside: format!("{inside}{path}"), outside: format!("{outside}{path}") })
+        .map(|(what, (inside, outside), path)| Endpoint {
+            what,
+            inside: format!("{inside}{path}"),
+            outside: format!("{outside}{path}"),
+        })
         .collect()
 }

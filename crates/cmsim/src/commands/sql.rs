@@ -26,7 +26,11 @@ pub(crate) fn run(options: &SqlOptions) -> Outcome {
             .await
             .map_err(failed("the query failed".to_owned()))
     })?;
-    if options.json { print_json(&rows) } else { print_table(&rows) }
+    if options.json {
+        print_json(&rows);
+    } else {
+        print_table(&rows);
+    }
     Ok(Exit::Passed)
 }
 
@@ -63,7 +67,9 @@ fn value(row: &SqliteRow, index: usize) -> serde_json::Value {
     match raw.type_info().name() {
         "INTEGER" | "BOOLEAN" => row.try_get::<i64, _>(index).map(Into::into).unwrap_or_default(),
         "REAL" => row.try_get::<f64, _>(index).map(Into::into).unwrap_or_default(),
-        "BLOB" => row.try_get::<Vec<u8>, _>(index).map(|bytes| format!("0x{}", hex::encode(bytes)).into()).unwrap_or_default(),
+        "BLOB" => {
+            row.try_get::<Vec<u8>, _>(index).map(|bytes| format!("0x{}", hex::encode(bytes)).into()).unwrap_or_default()
+        }
         _ => row.try_get::<String, _>(index).map(Into::into).unwrap_or_default(),
     }
 }

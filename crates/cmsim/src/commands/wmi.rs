@@ -33,7 +33,9 @@ pub(crate) fn run(options: &WmiOptions) -> Outcome {
 fn read(path: &Path) -> Result<WmiExport, Failure> {
     let failed = || Failure::new(Exit::CouldNotRun, format!("cannot read {}", path.display()));
     let bytes = fs::read(path).map_err(|error| {
-        failed().because(error).help("name the folder of one scenario, such as out/healthy-scan, and a machine of it with --host")
+        failed()
+            .because(error)
+            .help("name the folder of one scenario, such as out/healthy-scan, and a machine of it with --host")
     })?;
     serde_json::from_slice(&bytes).map_err(|error| failed().because(error))
 }
@@ -42,7 +44,8 @@ fn read(path: &Path) -> Result<WmiExport, Failure> {
 fn first_client(out: &Path) -> Result<String, Failure> {
     let hosts = out.join("hosts");
     let failed = || Failure::new(Exit::CouldNotRun, format!("cannot look into {}", hosts.display()));
-    let entries = fs::read_dir(&hosts).map_err(|error| failed().because(error).help("name the folder of one scenario, such as out/healthy-scan"))?;
+    let entries = fs::read_dir(&hosts)
+        .map_err(|error| failed().because(error).help("name the folder of one scenario, such as out/healthy-scan"))?;
     let mut names: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     names.sort();
     names

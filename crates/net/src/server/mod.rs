@@ -320,6 +320,7 @@ where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let peer = Arc::new(peer);
+        let header_timeout = self.clock.runtime_limit(HEADER_TIMEOUT);
         let ledger = Ledger::new(self.clock, Arc::clone(&peer), Arc::clone(&self.observer));
         let io = TokioIo::new(Counting::new(stream, Arc::clone(&ledger)));
         let service = WatchedService::new(self.service, Arc::clone(&ledger));
@@ -327,7 +328,7 @@ where
             .timer(TokioTimer::new())
             .auto_date_header(false)
             .title_case_headers(true)
-            .header_read_timeout(HEADER_TIMEOUT)
+            .header_read_timeout(header_timeout)
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEAD)
             .serve_connection(io, service);

@@ -57,7 +57,11 @@ pub fn load(path: &Path) -> Result<Scenario, LoadError> {
     let size = file.metadata().map_err(unreadable)?.len();
     let name = path.display().to_string();
     let refuse = |message: String| {
-        LoadError::Invalid(Box::new(Invalid { name: name.clone(), text: String::new(), diagnostics: vec![Diagnostic::new(message, 0..0)] }))
+        LoadError::Invalid(Box::new(Invalid {
+            name: name.clone(),
+            text: String::new(),
+            diagnostics: vec![Diagnostic::new(message, 0..0)],
+        }))
     };
     if size > LARGEST_FILE {
         return Err(refuse(format!("the file has {size} bytes, and a scenario may have {LARGEST_FILE}")));
@@ -65,7 +69,8 @@ pub fn load(path: &Path) -> Result<Scenario, LoadError> {
     let mut bytes = Vec::new();
     // The file may grow between the two calls, so the limit holds for reading too.
     file.take(LARGEST_FILE).read_to_end(&mut bytes).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| refuse(format!("the file is not UTF-8: {}", error.utf8_error())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|error| refuse(format!("the file is not UTF-8: {}", error.utf8_error())))?;
     let file = parse(&name, &text)?;
     let id = file.id.as_ref().map_or_else(|| stem(path), |id| id.get_ref().clone());
     Ok(Scenario { id, path: path.to_owned(), file })
@@ -83,7 +88,9 @@ pub fn parse(name: &str, text: &str) -> Result<ScenarioFile, Box<Invalid>> {
     let fail = |diagnostics| Box::new(Invalid { name: name.to_owned(), text: text.to_owned(), diagnostics });
     let (_, syntax) = toml::de::DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
-        return Err(fail(syntax.iter().map(|error| Diagnostic::new(error.message(), error.span().unwrap_or(0..0))).collect()));
+        return Err(fail(
+            syntax.iter().map(|error| Diagnostic::new(error.message(), error.span().unwrap_or(0..0))).collect(),
+        ));
     }
     let file: ScenarioFile = toml::from_str(text).map_err(|error| fail(vec![type_error(&error)]))?;
     let mistakes = check(&file);
@@ -185,9 +192,12 @@ fn check_step(step: &Spanned<Step>, hosts: &[String], found: &mut Vec<Diagnostic
 }
 
 fn check_machine(machine: &MachineStep, span: Range<usize>, found: &mut Vec<Diagnostic>) {
-    let said = usize::from(machine.file.is_some()) + usize::from(machine.registry.is_some()) + usize::from(machine.package.is_some());
+    let said = usize::from(machine.file.is_some())
+        + usize::from(machine.registry.is_some())
+        + usize::from(machine.package.is_some());
     if said != 1 {
-        found.push(Diagnostic::new("a machine step says exactly one of `file`, `registry` and `package`", span.clone()));
+        found
+            .push(Diagnostic::new("a machine step says exactly one of `file`, `registry` and `package`", span.clone()));
     }
     if let Some(setting) = &machine.registry
         && !(setting.data.is_str() || setting.data.is_integer())
@@ -200,16 +210,23 @@ fn check_expectation(expectation: &Spanned<Expectation>, hosts: &[String], found
     let said = expectation.get_ref();
     let span = expectation.span();
     check_host(said.on.as_ref(), hosts, found);
-    let subjects = [said.log.is_some(), said.registry.is_some(), said.wmi.is_some(), said.sql.is_some(), said.guide.is_some()];
+    let subjects =
+        [said.log.is_some(), said.registry.is_some(), said.wmi.is_some(), said.sql.is_some(), said.guide.is_some()];
     if subjects.iter().filter(|said| **said).count() != 1 {
-        found.push(Diagnostic::new("an expectation is about exactly one of `log`, `registry`, `wmi`, `sql` and `guide`", span));
+        found.push(Diagnostic::new(
+            "an expectation is about exactly one of `log`, `registry`, `wmi`, `sql` and `guide`",
+            span,
+        ));
         return;
     }
     if let Some(log) = &said.log {
         check_log(log, found);
         let ways = [said.contains.is_some(), said.matches.is_some(), said.in_order.is_some()];
         if ways.iter().filter(|said| **said).count() != 1 {
-            found.push(Diagnostic::new("a log expectation says exactly one of `contains`, `matches` and `in-order`", log.span()));
+            found.push(Diagnostic::new(
+                "a log expectation says exactly one of `contains`, `matches` and `in-order`",
+                log.span(),
+            ));
         }
         if said.absent && said.count.is_some() {
             found.push(Diagnostic::new("`absent` already says that the count is 0", log.span()));

@@ -47,7 +47,9 @@ pub(super) fn run(scenario: &Scenario, settings: &Settings, place: &Path) -> Fin
         let limit = scenario.file.world.limit.map_or(LIMIT, |span| span.0);
         let work = |clock| happen(scenario, settings, clock, place, limit);
         match settings.transport {
-            Transport::Memory => cmsim_sim::run(start, zone, limit + GRACE, work).unwrap_or_else(|stalled| Err(said(&stalled))),
+            Transport::Memory => {
+                cmsim_sim::run(start, zone, limit + GRACE, work).unwrap_or_else(|stalled| Err(said(&stalled)))
+            }
             Transport::Tcp => on_sockets(start, zone, work),
         }
     });
@@ -71,7 +73,9 @@ fn said(stalled: &Stalled) -> String {
 
 fn prepare(place: &Path) -> Result<(), String> {
     match fs::remove_dir_all(place) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("cannot clear {}: {error}", place.display())),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot clear {}: {error}", place.display()))
+        }
         _ => fs::create_dir_all(place).map_err(|error| format!("cannot make {}: {error}", place.display())),
     }
 }
@@ -90,13 +94,21 @@ fn on_sockets<F, T>(start: SimTime, zone: TimeZone, work: impl FnOnce(Clock) -> 
 where
     F: Future<Output = Result<T, String>>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async { work(Clock::real_time(start, zone, TCP_RATE)).await })
 }
 
-async fn happen(scenario: &Scenario, settings: &Settings, clock: Clock, place: &Path, limit: Duration) -> Result<Record, String> {
+async fn happen(
+    scenario: &Scenario,
+    settings: &Settings,
+    clock: Clock,
+    place: &Path,
+    limit: Duration,
+) -> Result<Record, String> {
     let begun = clock.now();
-    let stage = Stage::build(&stage_settings(scenario, settings), clock.clone()).await.map_err(|error| chain(&error))?;
+    let stage =
+        Stage::build(&stage_settings(scenario, settings), clock.clone()).await.map_err(|error| chain(&error))?;
     stage.start().await.map_err(|error| chain(&error))?;
     let error = match clock.deadline(limit, carry_out_all(scenario, &stage)).await {
         Ok(Ok(())) => None,
@@ -113,20 +125,24 @@ async fn happen(scenario: &Scenario, settings: &Settings, clock: Clock, place: &
     let seed = seed(scenario, settings);
     let (id, title) = (scenario.id.clone(), scenario.file.title.clone());
     let record = Record { id, title, seed, virtual_time, error, observations, guide: Some(guide) };
-    output::write(place, &record, stage.journal()).map_err(|error| format!("cannot write {}: {error}", place.display()))?;
+    output::write(place, &record, stage.journal())
+        .map_err(|error| format!("cannot write {}: {error}", place.display()))?;
     Ok(record)
 }
 
 async fn carry_out_all(scenario: &Scenario, stage: &Stage) -> Result<(), String> {
     for (number, step) in scenario.file.steps.iter().enumerate() {
-        steps::carry_out(step.get_ref(), stage).await.map_err(|error| format!("step {}: {}", number + 1, chain(&error)))?;
+        steps::carry_out(step.get_ref(), stage)
+            .await
+            .map_err(|error| format!("step {}: {}", number + 1, chain(&error)))?;
     }
     Ok(())
 }
 
 fn stage_settings(scenario: &Scenario, settings: &Settings) -> cmsim_stage::Settings {
     let world = &scenario.file.world;
-    let profile = world.profile.as_ref().and_then(|name| Profile::named(name.get_ref())).unwrap_or_else(Profile::windows_7);
+    let profile =
+        world.profile.as_ref().and_then(|name| Profile::named(name.get_ref())).unwrap_or_else(Profile::windows_7);
     let network = match settings.transport {
         Transport::Memory => cmsim_stage::NetworkKind::Memory,
         Transport::Tcp => cmsim_stage::NetworkKind::Loopback,
