@@ -205,13 +205,13 @@ pub(crate) struct ServeOptions {
     /// Loopback address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) bind: IpAddr,
-    /// Port of the management point
+    /// Port of the management point; 0 takes any free one
     #[arg(long, default_value_t = 8080, value_name = "PORT")]
     pub(crate) mp_port: u16,
-    /// HTTP port of WSUS
+    /// HTTP port of WSUS; 0 takes any free one
     #[arg(long, default_value_t = 8530, value_name = "PORT")]
     pub(crate) wsus_port: u16,
-    /// HTTPS port of WSUS
+    /// HTTPS port of WSUS; 0 takes any free one
     #[arg(long, default_value_t = 8531, value_name = "PORT")]
     pub(crate) wsus_tls_port: u16,
     /// Product versions of the site and its clients

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cmsim_agents::framework::ScheduleId;
@@ -138,6 +139,12 @@ impl Stage {
             web.stop();
         }
         self.surroundings.network.shut_down();
+    }
+
+    /// The real address behind a port of a server, if it is open on a socket.
+    #[must_use]
+    pub fn real_address(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        self.roles.iis.get(host)?.real_address(port)
     }
 
     /// Asks one URL from a machine of the world; the status of the answer.

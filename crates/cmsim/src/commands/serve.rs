@@ -81,7 +81,7 @@ async fn serve(options: &ServeOptions, profile: Profile) -> Outcome {
     stage
         .start_servers()
         .map_err(failed("cannot open a port; --mp-port, --wsus-port and --wsus-tls-port choose others"))?;
-    for endpoint in endpoints(options) {
+    for endpoint in endpoints(&stage)? {
         let status = stage
             .get(topology::DOMAIN_CONTROLLER, &endpoint.inside)
             .await
@@ -116,14 +116,17 @@ async fn wait_for_the_end() -> Result<(), Failure> {
     }
 }
 
-fn endpoints(options: &ServeOptions) -> Vec<Endpoint> {
-    let point = (
-        format!("http://{}", topology::fqdn(topology::SITE_SYSTEM)),
-        format!("http://{}", SocketAddr::new(options.bind, options.mp_port)),
-    );
-    let plain = (site::HTTP_POINT.to_owned(), format!("http://{}", SocketAddr::new(options.bind, options.wsus_port)));
-    let secure =
-        (site::HTTPS_POINT.to_owned(), format!("https://{}", SocketAddr::new(options.bind, options.wsus_tls_port)));
+fn endpoints(stage: &Stage) -> Result<Vec<Endpoint>, Failure> {
+    let real = |host: &str, port: u16| {
+        stage
+            .real_address(host, port)
+            .ok_or_else(|| Failure::new(Exit::CouldNotRun, format!("port {port} of {host} did not open")))
+    };
+    let point = real(topology::SITE_SYSTEM, 80)?;
+    let (plain, secure) = (real(topology::SITE_SERVER, 8530)?, real(topology::SITE_SYSTEM, 8531)?);
+    let point = (format!("http://{}", topology::fqdn(topology::SITE_SYSTEM)), format!("http://{point}"));
+    let plain = (site::HTTP_POINT.to_owned(), format!("http://{plain}"));
+    let secure = (site::HTTPS_POINT.to_owned(), format!("https://{secure}"));
     let all = [
         ("management point: list", &point, "/SMS_MP/.sms_aut?MPLIST"),
         ("management point: certificate", &point, "/SMS_MP/.sms_aut?MPCERT"),
@@ -132,11 +135,10 @@ fn endpoints(options: &ServeOptions) -> Vec<Endpoint> {
         ("WSUS: authorization", &plain, "/SimpleAuthWebService/SimpleAuth.asmx"),
         ("WSUS with TLS: server version", &secure, "/ClientWebService/wusserverversion.xml"),
     ];
-    all.into_iter()
-        .map(|(what, (inside, outside), path)| Endpoint {
-            what,
-            inside: format!("{inside}{path}"),
-            outside: format!("{outside}{path}"),
-        })
-        .collect()
+    let endpoint = |(what, (inside, outside), path): (_, &(String, String), &str)| Endpoint {
+        what,
+        inside: format!("{inside}{path}"),
+        outside: format!("{outside}{path}"),
+    };
+    Ok(all.into_iter().map(endpoint).collect())
 }
