@@ -2,7 +2,7 @@
 //! of real machines.
 //!
 //! * [`steps`] are the guide's steps 1.1 to 7: what happens, which lines a healthy scan writes, what to check next.
-//! * [`judge`] says of each client and step: passed, failed, not reached or no evidence, with the records that show it.
+//! * [`judge()`] says of each client and step: passed, failed, not reached or no evidence, with the records that show it.
 //! * [`compare_with_example`] is stricter: is the scan, line by line, the guide's own example?
 //!
 //! ```

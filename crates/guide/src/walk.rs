@@ -93,15 +93,17 @@ pub(crate) fn spans(evidence: &Evidence, client: &str) -> Vec<Span> {
 /// Places in ScanAgent.log where a scan begins. A request that needs no scan of its own is passed over, unless it is all
 /// there is.
 fn starts(records: &[Record]) -> Vec<usize> {
-    let opening = &steps()[0].lines[0];
+    let (opening, processing) = (&steps()[0].lines[0], &steps()[1].lines[0]);
     let none = Values::new();
     let asked: Vec<usize> =
         (0..records.len()).filter(|&place| is(opening, &opening.text, &records[place], &none).is_some()).collect();
     let ends = asked.iter().skip(1).copied().chain([records.len()]);
     let needed = |&(&from, until): &(&usize, usize)| {
-        !records[from..until]
-            .iter()
-            .any(|record| needless().iter().any(|text| text.matches(&record.entry.text, &none).is_some()))
+        let told = &records[from..until];
+        // A request for a whole update source begins without a word of policy: from its processing on, the records are its own.
+        let mut processed = (0..told.len()).filter(|&place| is(processing, &processing.text, &told[place], &none).is_some());
+        let own = processed.nth(1).unwrap_or(told.len());
+        !told[..own].iter().any(|record| needless().iter().any(|text| text.matches(&record.entry.text, &none).is_some()))
     };
     let scans: Vec<usize> = asked.iter().zip(ends).filter(needed).map(|(&from, _)| from).collect();
     if scans.is_empty() { asked } else { scans }

@@ -146,6 +146,19 @@ fn a_request_that_needs_no_scan_is_none() {
 }
 
 #[test]
+fn a_needless_request_without_policy_takes_nothing_from_the_scan_before() {
+    let later = [
+        (Log::ScanAgent, 60, "Inside CScanAgent::ProcessScanRequest()"),
+        (Log::ScanAgent, 60, "Sources are current and valid. TTLs are also valid."),
+    ];
+    let asked = "CScanAgent::ScanByUpdates- Policy available for UpdateSourceID={C2D17964-BBDD-4339-B9F3-12D7205B39CC} ContentVersion=38";
+    let again = [(Log::ScanAgent, 50, asked), (Log::ScanAgent, 50, "Inside CScanAgent::ProcessScanRequest()")];
+    let scans = |more: &[(Log, i64, &str)]| judge(&Evidence::from_files(tree("", more))).clients[0].scans;
+    assert_eq!(scans(&later), 1);
+    assert_eq!(scans(&[again.as_slice(), &later].concat()), 2, "the scan before is the second one");
+}
+
+#[test]
 fn a_scan_that_changes_nothing_raises_nothing() {
     let quiet = |(path, bytes): (String, Vec<u8>)| {
         let text = String::from_utf8(bytes).expect("a log in UTF-8");
