@@ -1,6 +1,6 @@
 //! Scenario files, expectations and the runner.
 //!
-//! [`file`] turns bytes into a checked [`file::Scenario`]; [`run`] lets it happen in a world of its
+//! [`mod@file`] turns bytes into a checked [`file::Scenario`]; [`run`] lets it happen in a world of its
 //! own and writes its output folder; what must be observed is decided in [`expect`] from what
 //! happened, never from what was meant to break.
 
