@@ -234,15 +234,20 @@ impl AgentTask {
     }
 
     fn log(&self, line: LogLine) {
-        let process = self.shared.machine().process_id(line.process);
-        let record = cmsim_world::LogLine {
-            severity: line.severity,
-            source: line.source,
-            thread: line.thread,
-            evidence: line.evidence,
-            text: line.text,
-        };
-        let component = line.component.unwrap_or(line.log.component());
-        self.shared.host.log(line.log).write_in(component, process, &record);
+        write_line(&self.shared.host, &self.shared.machine(), line);
     }
+}
+
+/// Writes a line of an agent into its log on the host's disk.
+pub(crate) fn write_line(host: &Host, machine: &LocalMachine, line: LogLine) {
+    let process = machine.process_id(line.process);
+    let record = cmsim_world::LogLine {
+        severity: line.severity,
+        source: line.source,
+        thread: line.thread,
+        evidence: line.evidence,
+        text: line.text,
+    };
+    let component = line.component.unwrap_or(line.log.component());
+    host.log(line.log).write_in(component, process, &record);
 }

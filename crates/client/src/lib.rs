@@ -6,6 +6,7 @@
 
 mod convert;
 mod driver;
+pub mod heap;
 mod http;
 mod identity;
 mod machine;

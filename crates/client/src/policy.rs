@@ -1,5 +1,6 @@
 //! Domain Group Policy: what applies to the machine, and whether a controller is there to say so.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use cmsim_agents::framework::PolicySetting;
@@ -12,7 +13,7 @@ use indexmap::IndexMap;
 use crate::convert;
 
 /// How long a machine tries one domain controller (inferred).
-const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The directory as one machine reaches it.
 #[derive(Clone, Debug)]
@@ -42,21 +43,23 @@ impl DomainAccess {
 
     /// Whether a controller of the host's domain takes a connection on its LDAP port: names, firewalls and power decide.
     pub(crate) async fn controller_answers(&self, host: &Host, network: &Network) -> bool {
-        let Some(domain) = host.domain() else {
-            return true;
+        let Some(controllers) = self.controllers(host, network) else {
+            return host.domain().is_none();
         };
-        let Ok(domain) = self.directory.domain(domain) else {
-            return false;
-        };
-        for controller in &domain.controllers {
-            for address in network.resolve(host.name(), controller) {
-                let at = (address, DIRECTORY_PORT).into();
-                if network.connect(host.name(), at, CONTROLLER_TIMEOUT).await.is_ok() {
-                    return true;
-                }
+        for at in controllers {
+            if network.connect(host.name(), at, CONTROLLER_TIMEOUT).await.is_ok() {
+                return true;
             }
         }
         false
+    }
+
+    /// The LDAP ports of the host's domain, in the order in which it tries them; `None` in a workgroup and for a domain
+    /// that the directory does not have.
+    pub(crate) fn controllers(&self, host: &Host, network: &Network) -> Option<Vec<SocketAddr>> {
+        let domain = self.directory.domain(host.domain()?).ok()?;
+        let addresses = domain.controllers.iter().flat_map(|controller| network.resolve(host.name(), controller));
+        Some(addresses.map(|address| (address, DIRECTORY_PORT).into()).collect())
     }
 
     /// Lets every domain controller answer on its LDAP port until the network shuts down. Without it no computer gets

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use bytes::Bytes;
 use cmsim_net::server::Peer;
 use cmsim_sim::Clock;
 use http::uri::PathAndQuery;
@@ -52,14 +53,23 @@ impl Service<Request<Incoming>> for Port {
             let Some(iis) = iis.upgrade() else {
                 return Ok(answer::kernel(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"));
             };
-            let mut response = match admit(&iis, port, &request) {
-                Ok(admitted) => admitted.run(request, iis.host.clock()).await,
-                Err(refused) => *refused,
-            };
-            finish(&iis, &mut response);
-            Ok(response)
+            Ok(pass(&iis, port, request).await)
         })
     }
+}
+
+/// Lets a request pass everything between its port and its application, and the answer back.
+pub(crate) async fn pass<B>(iis: &Inner, port: u16, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let mut response = match admit(iis, port, &request) {
+        Ok(admitted) => admitted.run(request, iis.host.clock()).await,
+        Err(refused) => *refused,
+    };
+    finish(iis, &mut response);
+    response
 }
 
 /// A request that may go to its application.
@@ -143,7 +153,11 @@ fn admit<B>(iis: &Inner, port: u16, request: &Request<B>) -> Result<Admitted, Bo
 }
 
 impl Admitted {
-    async fn run(self, request: Request<Incoming>, clock: &Clock) -> Response<Body> {
+    async fn run<B>(self, request: Request<B>, clock: &Clock) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
         let max_body = usize::try_from(self.max_body).unwrap_or(usize::MAX);
         let is_head = request.method() == Method::HEAD;
         let (head, body) = request.into_parts();

@@ -5,15 +5,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::body::Body;
 use cmsim_net::server::{Server, TlsSettings, serve};
 use cmsim_net::{ListenError, Network};
 use cmsim_world::{Host, StartType};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use thiserror::Error;
 
 use crate::application::{Application, Mounted, Settings, normal};
 use crate::change::UnknownTarget;
-use crate::pipeline::Port;
+use crate::pipeline::{Port, pass};
 use crate::pool::{Pool, PoolSpec};
 use crate::record::Recorder;
 use crate::site::{Site, SiteSpec};
@@ -207,6 +208,19 @@ impl Iis {
         let servers = std::mem::take(&mut state.servers);
         drop(state);
         drop(servers);
+    }
+
+    /// Whether a started site has a binding on the port.
+    #[must_use]
+    pub fn has_port(&self, port: u16) -> bool {
+        self.lock().wanted_ports().contains_key(&port)
+    }
+
+    /// Answers a request that reached the port without a connection: for drivers that move whole messages and no bytes.
+    /// It passes everything that others pass, except the logs, which need byte counts. Its extensions should have an
+    /// `Arc<`[`cmsim_net::server::Peer`]`>`.
+    pub async fn answer(&self, port: u16, request: Request<Body>) -> Response<Body> {
+        pass(&self.0, port, request).await
     }
 
     /// The real address behind a port, if the network has sockets.

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod clients;
+mod in_process;
 mod network;
 mod observe;
 mod policy;
@@ -14,5 +15,6 @@ pub mod site;
 mod stage;
 pub mod topology;
 
+pub use in_process::InProcess;
 pub use settings::{Action, NetworkKind, Settings, StageError};
 pub use stage::Stage;

@@ -150,7 +150,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_message_takes_as_long_as_its_bytes_would() {
         let measured = measured().await;
-        let Attempted::Open(mut passage) = network(Clock::stepped(EPOCH, TimeZone::utc())).attempt("CLIENT1", server()) else {
+        let Attempted::Open(mut passage) = network(Clock::stepped(EPOCH, TimeZone::utc())).attempt("CLIENT1", server())
+        else {
             panic!("nothing is in the way");
         };
         let mut now = EPOCH + passage.handshake();
