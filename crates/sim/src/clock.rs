@@ -46,7 +46,7 @@ enum Source {
 impl Clock {
     /// A clock on tokio's paused time: it stands still while any task can run.
     ///
-    /// Must be called inside a paused runtime, such as the one [`crate::run`] makes.
+    /// Must be called inside a paused runtime, such as the one [`crate::run()`] makes.
     #[must_use]
     pub fn virtual_time(epoch: SimTime, zone: TimeZone) -> Self {
         Self::start(epoch, zone, Source::Paused { started: Instant::now() })

@@ -3,7 +3,7 @@
 //! Everything that would differ between two runs of the same scenario comes from here: time from
 //! [`Clock`], numbers and ids from [`Seed`] by label, the order of what happened from [`Journal`].
 //! In virtual time tokio's paused clock is the discrete-event scheduler: it moves only when no task
-//! can run, and then straight to the next timer. [`run`] adds the sentinel that turns "no task will
+//! can run, and then straight to the next timer. [`run()`] adds the sentinel that turns "no task will
 //! ever run again" into [`Stalled`].
 
 mod clock;
