@@ -4,7 +4,7 @@
 //! * Write: make a `Record` of the format's module, `format` it into a `String`, turn that into bytes with
 //!   [`Format::encode`], and start new files with [`Format::prologue`]. Whatever a record holds, it reads back as one.
 //! * Check: the module's `parse` accepts only what the product writes and names line, column and reason otherwise;
-//!   [`check`] does so for a file of any format.
+//!   [`check()`] does so for a file of any format.
 //! * Read: [`read()`] recognizes the format and takes what viewers take; [`merge::by_time`] lines several logs up.
 //! * [`Log`] lists every log by name, component, format and folder; [`Log::path`] is where it lies.
 //!
