@@ -25,26 +25,30 @@ pub(crate) enum LocationError {
 /// Answers a message to the endpoint; `None` for a request it does not know.
 pub(crate) async fn answer(mp: &ManagementPoint, body: &str) -> Result<Option<String>, SiteDbError> {
     let scribe = Scribe::new(mp.host(), Log::MpLocation);
-    scribe.info(Evidence::Article, format!("MP LM: Message Body : {body}"));
+    scribe.info("mplocationmanager.cpp:318", Evidence::Article, format!("MP LM: Message Body : {body}"));
     let answered = if body.contains("<WSUSLocationRequest") {
         update_points(mp, &scribe, body).await
     } else if body.contains("<SiteInformationRequest") {
         site_information(mp, body).await
     } else {
-        scribe.error(Evidence::Inferred, "MP LM: Unknown location request");
+        scribe.error("mplocationmanager.cpp:366", Evidence::Inferred, "MP LM: Unknown location request");
         return Ok(None);
     };
     match answered {
         Ok(reply) => {
-            scribe.info(Evidence::Docs, format!("MP LM: Reply message body:\n{reply}"));
+            scribe.info("mplocationmanager.cpp:431", Evidence::Docs, format!("MP LM: Reply message body:\n{reply}"));
             Ok(Some(reply))
         }
         Err(LocationError::Message(error)) => {
-            scribe.error(Evidence::Inferred, format!("MP LM: Failed to parse the message body, {error}"));
+            scribe.error(
+                "mplocationmanager.cpp:325",
+                Evidence::Inferred,
+                format!("MP LM: Failed to parse the message body, {error}"),
+            );
             Ok(None)
         }
         Err(LocationError::UnknownSite(site)) => {
-            scribe.error(Evidence::Inferred, format!("MP LM: there is no site '{site}'"));
+            scribe.error("mplocationmanager.cpp:372", Evidence::Inferred, format!("MP LM: there is no site '{site}'"));
             Ok(None)
         }
         Err(LocationError::Database(error)) => {
@@ -60,7 +64,7 @@ async fn update_points(mp: &ManagementPoint, scribe: &Scribe, body: &str) -> Res
     let assigned = &request.assigned_site;
     let sites = mp.db().mp_get_mp_sites_from_assigned_site(assigned).await?;
     let place = mp.db().mp_get_site_info_unified(&request.client).await?;
-    scribe.info(Evidence::Article, "MP LM: calling MP_GetWSUSServerLocations");
+    scribe.info("mplocationmanager.cpp:377", Evidence::Article, "MP LM: calling MP_GetWSUSServerLocations");
     // A client outside every boundary is treated as one of its assigned site (inferred).
     let resident = place.resident_site.unwrap_or_else(|| assigned.clone());
     let query = WsusLocationQuery {

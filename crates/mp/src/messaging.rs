@@ -27,7 +27,11 @@ pub(crate) async fn exchange(mp: &ManagementPoint, content_type: &str, body: &[u
         Ok(message) => message,
         Err(error) => {
             let scribe = Scribe::new(mp.host(), Log::MpFramework);
-            scribe.error(Evidence::Inferred, format!("MP: a message could not be read, {error}"));
+            scribe.error(
+                "mpframework.cpp:188",
+                Evidence::Inferred,
+                format!("MP: a message could not be read, {error}"),
+            );
             return Exchange::Malformed;
         }
     };
@@ -46,7 +50,7 @@ pub(crate) async fn exchange(mp: &ManagementPoint, content_type: &str, body: &[u
         };
     } else {
         let scribe = Scribe::new(mp.host(), Log::MpFramework);
-        scribe.error(Evidence::Inferred, format!("MP: there is no endpoint '{target}'"));
+        scribe.error("mpframework.cpp:241", Evidence::Inferred, format!("MP: there is no endpoint '{target}'"));
         return Exchange::Empty;
     };
     match answered {

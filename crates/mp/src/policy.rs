@@ -21,7 +21,11 @@ pub(crate) async fn answer(mp: &ManagementPoint, message: &Received) -> Result<O
     let request = match RequestAssignments::parse(&message.body) {
         Ok(request) => request,
         Err(error) => {
-            scribe.error(Evidence::Inferred, format!("MP PM: Failed to parse the policy request, {error}"));
+            scribe.error(
+                "mppolicymanager.cpp:262",
+                Evidence::Inferred,
+                format!("MP PM: Failed to parse the policy request, {error}"),
+            );
             return Ok(None);
         }
     };
@@ -40,7 +44,11 @@ async fn assignments(
 ) -> Result<Option<String>, SiteDbError> {
     let id = request.identification.client_id;
     if !is_signed(mp, id, message).await? {
-        scribe.error(Evidence::Inferred, format!("MP PM: The request of client '{id}' is not signed by that client"));
+        scribe.error(
+            "mppolicymanager.cpp:341",
+            Evidence::Inferred,
+            format!("MP PM: The request of client '{id}' is not signed by that client"),
+        );
         return Ok(None);
     }
     if request.acknowledge {
@@ -56,7 +64,11 @@ async fn assignments(
         assignments: rows.iter().filter(|row| !row.is_tombstoned).filter_map(|row| read(scribe, row)).collect(),
     };
     let count = reply.assignments.len();
-    scribe.info(Evidence::Inferred, format!("MP PM: Replying to client '{id}' with {count} policy assignment(s)"));
+    scribe.info(
+        "mppolicymanager.cpp:518",
+        Evidence::Inferred,
+        format!("MP PM: Replying to client '{id}' with {count} policy assignment(s)"),
+    );
     Ok(Some(reply.to_xml()))
 }
 
@@ -69,7 +81,11 @@ fn read(scribe: &Scribe, row: &AssignmentRow) -> Option<PolicyAssignment> {
     let assignment = text::decode(&row.body).ok().and_then(|xml| PolicyAssignment::parse(&xml).ok());
     if assignment.is_none() {
         let id = &row.policy_assignment_id;
-        scribe.error(Evidence::Inferred, format!("MP PM: The body of policy assignment {id} is not valid"));
+        scribe.error(
+            "mppolicymanager.cpp:472",
+            Evidence::Inferred,
+            format!("MP PM: The body of policy assignment {id} is not valid"),
+        );
     }
     assignment
 }
@@ -126,7 +142,7 @@ pub(crate) async fn download(
 ) -> Result<Download, SiteDbError> {
     let scribe = Scribe::new(mp.host(), Log::MpGetPolicy);
     let Some((id, version)) = parse_body_query(query) else {
-        scribe.error(Evidence::Inferred, "MP GP: The request names no policy");
+        scribe.error("getpolicy.cpp:274", Evidence::Inferred, "MP GP: The request names no policy");
         return Ok(Download::NotFound);
     };
     let found = match mp.db().mp_get_policy_body(&id, &version.to_string()).await {
@@ -137,16 +153,28 @@ pub(crate) async fn download(
         }
     };
     let Some(policy) = found else {
-        scribe.error(Evidence::Inferred, format!("MP GP: Policy {id} version {version} does not exist"));
+        scribe.error(
+            "getpolicy.cpp:346",
+            Evidence::Inferred,
+            format!("MP GP: Policy {id} version {version} does not exist"),
+        );
         return Ok(Download::NotFound);
     };
     let closed = policy.policy_flags & (flags::REQUIRES_AUTHENTICATION | flags::SECRET) != 0;
     if closed && !proves(mp, token).await? {
-        scribe.error(Evidence::Inferred, format!("MP GP: Policy {id} version {version} needs a client token"));
+        scribe.error(
+            "getpolicy.cpp:371",
+            Evidence::Inferred,
+            format!("MP GP: Policy {id} version {version} needs a client token"),
+        );
         return Ok(Download::Denied);
     }
     let length = policy.body.len();
-    scribe.info(Evidence::Inferred, format!("MP GP: Sending policy {id} version {version}, {length} bytes"));
+    scribe.info(
+        "getpolicy.cpp:428",
+        Evidence::Inferred,
+        format!("MP GP: Sending policy {id} version {version}, {length} bytes"),
+    );
     Ok(Download::Body(policy.body))
 }
 

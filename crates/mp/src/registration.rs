@@ -20,7 +20,11 @@ pub(crate) async fn answer(mp: &ManagementPoint, body: &str) -> Result<Option<St
     let request = match RegistrationRequest::parse(body) {
         Ok(request) => request,
         Err(error) => {
-            scribe.error(Evidence::Inferred, format!("Failed to parse the registration request, {error}"));
+            scribe.error(
+                "mpregistration.cpp:214",
+                Evidence::Inferred,
+                format!("Failed to parse the registration request, {error}"),
+            );
             return Ok(None);
         }
     };
@@ -47,10 +51,18 @@ type Decision = (RegistrationStatus, Option<SmsId>, Option<i32>);
 async fn decide(mp: &ManagementPoint, scribe: &Scribe, request: &RegistrationRequest) -> Result<Decision, SiteDbError> {
     let data = &request.data;
     let id = data.sms_id.unwrap_or_else(|| SmsId(mp.new_id()));
-    scribe.info(Evidence::Field, format!("Processing Registration request from Client '{id}'"));
+    scribe.info(
+        "mpregistration.cpp:387",
+        Evidence::Field,
+        format!("Processing Registration request from Client '{id}'"),
+    );
     let known = mp.db().mp_is_client_registered(&id.to_string()).await?;
     if !is_signed(request, known.as_ref()) {
-        scribe.error(Evidence::Inferred, format!("The signature of the request from Client '{id}' is not valid"));
+        scribe.error(
+            "mpregistration.cpp:402",
+            Evidence::Inferred,
+            format!("The signature of the request from Client '{id}' is not valid"),
+        );
         return Ok((RegistrationStatus::Rejected, None, None));
     }
     let Some(known) = known else {

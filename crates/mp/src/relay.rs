@@ -24,24 +24,25 @@ const NAME_CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 pub(crate) fn relay(mp: &ManagementPoint, message: &Received) -> Result<(), DiskError> {
     let scribe = Scribe::new(mp.host(), Log::MpRelay);
     scribe.info(
+        "mprelay.cpp:127",
         Evidence::Article,
         "Mp Message Handler: start message processing for Relay------------------------------",
     );
     let kind = file_type(message);
-    scribe.info(Evidence::Article, format!("Mp Message Handler: FileType={kind}"));
+    scribe.info("mprelay.cpp:143", Evidence::Article, format!("Mp Message Handler: FileType={kind}"));
     if !kind.eq_ignore_ascii_case(STATE_MESSAGES) {
-        scribe.error(Evidence::Inferred, format!("Inv-Relay Task: Unknown file type '{kind}'"));
+        scribe.error("mprelay.cpp:151", Evidence::Inferred, format!("Inv-Relay Task: Unknown file type '{kind}'"));
         return Ok(());
     }
-    scribe.info(Evidence::Article, format!("Message Body : \n{}", message.body));
-    scribe.info(Evidence::Article, "Inv-Relay Task: Processing message body");
+    scribe.info("mprelay.cpp:162", Evidence::Article, format!("Message Body : \n{}", message.body));
+    scribe.info("mprelay.cpp:197", Evidence::Article, "Inv-Relay Task: Processing message body");
     let outbox = mp.settings().outbox.state_messages();
-    scribe.info(Evidence::Article, format!("Relay: Outbox dir: {outbox}"));
+    scribe.info("mprelay.cpp:214", Evidence::Article, format!("Relay: Outbox dir: {outbox}"));
     // A damaged report is relayed too: the State System is the one that judges it.
     if let Some(priority) = StateReport::parse(&message.body).ok().and_then(|report| report.machine.priority) {
-        scribe.info(Evidence::Article, format!("Priority in the message = {priority}"));
+        scribe.info("mprelay.cpp:229", Evidence::Article, format!("Priority in the message = {priority}"));
     }
-    scribe.info(Evidence::Article, format!("State Priority Directory = {outbox}"));
+    scribe.info("mprelay.cpp:236", Evidence::Article, format!("State Priority Directory = {outbox}"));
     let disk = mp.host().disk();
     let path = loop {
         let path = format!(r"{outbox}\{}.SMX", mp.random(name));
@@ -51,12 +52,16 @@ pub(crate) fn relay(mp: &ManagementPoint, message: &Received) -> Result<(), Disk
     };
     match disk.write(&path, &text::utf16le_with_mark(&message.body)) {
         Ok(()) => {
-            scribe.info(Evidence::Article, "Inv-Relay: Task completed successfully");
+            scribe.info("mprelay.cpp:281", Evidence::Article, "Inv-Relay: Task completed successfully");
             Ok(())
         }
         Err(error) => {
             let code = error.hresult();
-            scribe.error(Evidence::Inferred, format!("Inv-Relay: Task failed to write {path}, error {code:#010x}"));
+            scribe.error(
+                "mprelay.cpp:288",
+                Evidence::Inferred,
+                format!("Inv-Relay: Task failed to write {path}, error {code:#010x}"),
+            );
             Err(error)
         }
     }

@@ -74,7 +74,11 @@ async fn authentication(State(mp): State<ManagementPoint>, request: Request) -> 
         None => return page(StatusCode::NOT_FOUND),
     };
     let scribe = Scribe::new(mp.host(), Log::MpGetAuth);
-    scribe.info(Evidence::Inferred, format!("MP GA: Answering {query} with {} bytes", document.len()));
+    scribe.info(
+        "getauth.cpp:512",
+        Evidence::Inferred,
+        format!("MP GA: Answering {query} with {} bytes", document.len()),
+    );
     serve(&request, document.into_bytes(), "text/xml")
 }
 
