@@ -103,7 +103,7 @@ impl PolicyAgent {
             EventField::Text("ResourceType", "Machine".to_owned()),
         ];
         let event = event::raising("CCM_PolicyAgent_AssignmentsRequested", fields, cx);
-        cx.info_as(REQUEST, Field, "event.cpp:405", event);
+        cx.info_as(REQUEST, Field, "event.cpp:706", event);
         let request = RequestAssignments {
             acknowledge: false,
             request_type: if self.cookie.is_some() { RequestType::OnUpdate } else { RequestType::Full },

@@ -134,7 +134,7 @@ impl PolicyEvaluator {
             vec![EventField::Text("PolicyNamespace", namespace)],
             cx,
         );
-        cx.info(Field, "event.cpp:405", event);
+        cx.info(Field, "event.cpp:706", event);
         for (class, key_name, key, created) in changes {
             let key_name = key_name.to_owned();
             cx.tell(AgentId::CcmExec, Message::SettingsChanged { class, key_name, key, created });

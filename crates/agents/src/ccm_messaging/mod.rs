@@ -303,7 +303,7 @@ impl CcmMessaging {
             EventField::Number("StatusCode", u32::from(status)),
         ];
         let text = event::raising("CCM_CcmHttp_Status", fields, cx);
-        cx.info(Field, "event.cpp:405", text);
+        cx.info(Field, "event.cpp:706", text);
     }
 }
 

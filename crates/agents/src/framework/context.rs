@@ -38,6 +38,11 @@ impl<'a> Context<'a> {
         self.thread
     }
 
+    /// Goes on as the thread of an earlier input: work that was only waiting keeps its thread.
+    pub const fn on_thread(&mut self, thread: u32) {
+        self.thread = thread;
+    }
+
     /// Writes a finished line.
     pub fn log(&mut self, line: LogLine) {
         self.effects.push(Effect::Log(line));

@@ -114,6 +114,8 @@ pub struct SearchRequest {
     pub service_id: Uuid,
     /// Whether superseded updates are included.
     pub include_superseded: bool,
+    /// The caller's thread: the COM interface writes its lines from there.
+    pub thread: u32,
 }
 
 /// State of an update on this machine.

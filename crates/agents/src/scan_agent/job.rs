@@ -36,11 +36,13 @@ pub(super) struct ScanJob {
     pub(super) location: Option<String>,
     /// Repetitions so far.
     pub(super) retries: u32,
+    /// The thread that set the update source and waited for it.
+    pub(super) thread: u32,
 }
 
 impl ScanJob {
     pub(super) fn new(id: Uuid, source: SourceKey) -> Self {
-        Self { id, source, stage: Stage::Locations, request: Uuid::nil(), location: None, retries: 0 }
+        Self { id, source, stage: Stage::Locations, request: Uuid::nil(), location: None, retries: 0, thread: 0 }
     }
 
     /// `ScanJob({…})`, the way every line of a job starts.

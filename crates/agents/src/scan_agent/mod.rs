@@ -21,6 +21,8 @@ use crate::settings::{self, SoftwareUpdates, UpdateSourcePolicy};
 
 /// The first scan comes at a random moment within two hours after the policy (docs).
 const FIRST_SCAN_WINDOW_S: u64 = 7200;
+/// The timer of that moment.
+const FIRST_SCAN: &str = "first scan";
 /// `CCM_E_UPDATES_SCAN_RETRY_PENDING`: what a requester hears while a failed scan waits for its repetition (docs).
 const SCAN_RETRY_PENDING: HResult = HResult(0x87D0_0631);
 
@@ -64,7 +66,8 @@ impl ScanAgent {
         self.jobs.is_empty()
     }
 
-    /// Service start: jobs that were under way begin again; history of sources without policy goes.
+    /// Service start: jobs that were under way begin again; history of sources without policy goes. A source with policy
+    /// that was never scanned gets its random moment anew, the old one went with the process.
     fn start(&mut self, cx: &mut Context<'_>) {
         if !SoftwareUpdates::read(cx.machine).received {
             cx.info(
@@ -94,6 +97,11 @@ impl ScanAgent {
             let job = ScanJob { retries, ..ScanJob::new(id, SourceKey { id: source, version }) };
             self.request_locations(job, cx);
         }
+        let policies = UpdateSourcePolicy::all(cx.machine);
+        let served = |id: Uuid| self.jobs.values().any(|job| job.source.id == id);
+        if policies.iter().any(|policy| !served(policy.id) && history::last_scan(policy.id, cx).is_none()) {
+            Self::plan_first_scan(cx);
+        }
     }
 
     /// Policy for a source arrived or changed. A source never scanned gets its first scan at a random moment.
@@ -114,8 +122,22 @@ impl ScanAgent {
         );
         let id: Option<Uuid> = key.parse().ok();
         if id.is_some_and(|id| history::last_scan(id, cx).is_none()) {
-            let after = Duration::from_secs(cx.machine.random(FIRST_SCAN_WINDOW_S));
-            cx.timer("first scan", after, "the random moment of the first scan");
+            Self::plan_first_scan(cx);
+        }
+    }
+
+    fn plan_first_scan(cx: &mut Context<'_>) {
+        let after = Duration::from_secs(1 + cx.machine.random(FIRST_SCAN_WINDOW_S - 1));
+        cx.timer(FIRST_SCAN, after, "the random moment of the first scan");
+    }
+
+    /// The random moment is for sources nobody asked to scan: once every source has a job or was scanned, whatever the
+    /// reason, there is nothing left for it to do (inferred; the documents only say when it comes if nothing else does).
+    fn forget_first_scan_if_moot(&self, cx: &mut Context<'_>) {
+        let policies = UpdateSourcePolicy::all(cx.machine);
+        let served = |id: Uuid| self.jobs.values().any(|job| job.source.id == id);
+        if policies.iter().all(|policy| served(policy.id) || history::last_scan(policy.id, cx).is_some()) {
+            cx.cancel(FIRST_SCAN);
         }
     }
 
@@ -278,11 +300,10 @@ impl ScanAgent {
             ),
         );
         cx.timer(job.timer("locations"), seconds(config.location_timeout), "an answer to the WSUS location request");
-        cx.tell(
-            AgentId::LocationServices,
-            Message::RequestWsusLocations { request: job.request, source: job.source.clone() },
-        );
+        let ask = Message::RequestWsusLocations { request: job.request, source: job.source.clone() };
         self.jobs.insert(job.id, job);
+        self.forget_first_scan_if_moot(cx);
+        cx.tell(AgentId::LocationServices, ask);
     }
 
     fn located(&mut self, request: Uuid, locations: &[Location], cx: &mut Context<'_>) {
@@ -314,6 +335,7 @@ impl ScanAgent {
         job.location = Some(chosen.url.clone());
         job.source.version = job.source.version.max(chosen.version);
         job.stage = Stage::Source;
+        job.thread = cx.thread();
         cx.info(
             Article,
             "scanjob.cpp:608",
@@ -338,6 +360,7 @@ impl ScanAgent {
 
     fn source_added(&mut self, id: Uuid, result: Result<(), HResult>, cx: &mut Context<'_>) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
+        cx.on_thread(job.thread);
         if let Err(code) = result {
             cx.error(
                 Docs,
@@ -445,11 +468,11 @@ impl ScanAgent {
     }
 
     fn timer(&mut self, name: &str, cx: &mut Context<'_>) {
-        let Some((purpose, id)) = name.split_once(' ') else { return };
-        if name == "first scan" {
+        if name == FIRST_SCAN {
             self.scan_by_source(false, &[], cx);
             return;
         }
+        let Some((purpose, id)) = name.split_once(' ') else { return };
         let Some(job) = id.parse().ok().and_then(|id: Uuid| self.jobs.get(&id).cloned()) else { return };
         match (purpose, job.stage) {
             ("retry", Stage::Retry) => self.request_locations(job, cx),

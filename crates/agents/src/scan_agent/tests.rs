@@ -234,6 +234,48 @@ fn a_new_policy_brings_a_first_scan_within_two_hours() {
 }
 
 #[test]
+fn a_scan_for_another_reason_makes_the_first_scan_moot() {
+    let (mut agent, mut machine) = (ScanAgent::default(), machine());
+    let effects = handle(&mut agent, by_updates(false), &mut machine);
+    assert!(effects.contains(&Effect::CancelTimer(FIRST_SCAN.into())));
+
+    // A second source that nobody scanned keeps the moment alive.
+    let other = instance([("UniqueID", braced(Uuid::from_u128(7)).into()), ("ContentVersion", 1_u32.into())]);
+    machine.put_wmi(settings::ACTUAL_CONFIG, "CCM_UpdateSource", &["UniqueID"], other).unwrap();
+    let mut agent = ScanAgent::default();
+    let effects = handle(&mut agent, by_updates(false), &mut machine);
+    assert!(!effects.contains(&Effect::CancelTimer(FIRST_SCAN.into())));
+}
+
+#[test]
+fn a_restart_before_the_first_scan_draws_its_moment_anew() {
+    let (mut agent, mut machine) = (ScanAgent::default(), machine());
+    let effects = handle(&mut agent, Input::Start, &mut machine);
+    assert_eq!(timers(&effects)[0].0, FIRST_SCAN);
+    scan_once(&mut agent, &mut machine, Ok(()));
+    assert_eq!(timers(&handle(&mut agent, Input::Start, &mut machine)), []);
+}
+
+#[test]
+fn the_thread_that_sets_the_source_goes_on_after_the_wait() {
+    let (mut agent, mut machine) = (ScanAgent::default(), machine());
+    handle(&mut agent, by_updates(false), &mut machine);
+    let (job, request) = ids(&agent);
+    let mut on = |agent: &mut ScanAgent, thread: u32, message: Message| {
+        let mut cx = Context::new(machine.now, AgentId::ScanAgent, thread, &mut machine);
+        agent.handle(Input::Message(message), &mut cx);
+        cx.into_effects().into_iter().find_map(|effect| match effect {
+            Effect::Log(line) => Some(line.thread),
+            _ => None,
+        })
+    };
+    let locations = vec![location("http://a:8530")];
+    assert_eq!(on(&mut agent, 800, Message::WsusLocations { request, locations }), Some(800));
+    assert_eq!(on(&mut agent, 7088, Message::UpdateSourceAdded { job, result: Ok(()) }), Some(800));
+    assert_eq!(on(&mut agent, 6696, Message::ScanCompleted { job, result: Ok(()) }), Some(6696));
+}
+
+#[test]
 fn an_empty_location_list_waits_without_counting_as_a_failure() {
     let (mut agent, mut machine) = (ScanAgent::default(), machine());
     handle(&mut agent, by_updates(false), &mut machine);

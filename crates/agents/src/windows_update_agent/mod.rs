@@ -96,7 +96,7 @@ impl WindowsUpdateAgent {
 
     /// The COM call: runs in the caller's process up to here, then the service takes over.
     fn submit(&mut self, request: SearchRequest, cx: &mut Context<'_>) {
-        trace::submitted(cx, &request.client_id);
+        trace::submitted(cx, &request);
         // The service starts on demand unless it must not.
         if let Err(code) = cx.machine.start_service("wuauserv") {
             reply(&request, Err(code), cx);
@@ -159,6 +159,7 @@ impl WindowsUpdateAgent {
     /// The end of a search that worked.
     fn conclude(&mut self, cx: &mut Context<'_>) {
         let Some(scan) = self.scan.take() else { return };
+        cx.on_thread(scan.thread);
         let found = scan.results(&self.store, cx.machine.facts());
         for update in &found {
             trace::found(cx, update.id, update.revision);
@@ -174,6 +175,7 @@ impl WindowsUpdateAgent {
     /// The end of a search that did not.
     fn fail(&mut self, code: HResult, cx: &mut Context<'_>) {
         let Some(mut scan) = self.scan.take() else { return };
+        cx.on_thread(scan.thread);
         scan.announce(cx);
         trace::finished(cx, &scan.request.client_id, Some(code));
         reply(&scan.request, Err(code), cx);
@@ -190,7 +192,7 @@ fn reuse(cx: &mut Context<'_>, text: &str) {
 
 /// The caller's side of the end: its lines, and the result for it.
 fn reply(request: &SearchRequest, result: Result<Vec<FoundUpdate>, HResult>, cx: &mut Context<'_>) {
-    trace::resumed(cx, &request.client_id, result.as_ref().map(Vec::len).map_err(|code| *code));
+    trace::resumed(cx, request, result.as_ref().map(Vec::len).map_err(|code| *code));
     cx.tell(AgentId::WuaHandler, Message::SearchCompleted(SearchOutcome { search: request.search, result }));
 }
 

@@ -22,6 +22,9 @@ const DETECTION_FINISHED: i16 = 147;
 const DETECTION_FAILED: i16 = 148;
 /// `AGENT_STATUS_30`: the states of all updates (docs).
 const STATUS: i16 = 156;
+/// Categories of events (docs for the first, the second inferred).
+const SYNCHRONIZATION: &str = "Software Synchronization";
+const PRE_DEPLOYMENT: &str = "Pre-Deployment Check";
 /// A batch leaves 20 seconds to two minutes after the scan (capture).
 const DELAY_FLOOR_MS: u64 = 20_000;
 const DELAY_SPREAD_MS: u64 = 100_000;
@@ -44,27 +47,23 @@ pub(super) struct Findings {
 impl Reporter {
     pub(super) fn scanned(&mut self, caller: &str, found: &Findings, cx: &mut Context<'_>) {
         let count = found.needed.len() + found.installed.len();
-        self.add(DETECTION_FINISHED, caller, HResult::S_OK, vec![count.to_string()], Vec::new(), cx);
+        let detected = self.add(DETECTION_FINISHED, caller, HResult::S_OK, vec![count.to_string()], Vec::new(), cx);
         let list = |tag: &str, ids: &[Uuid]| {
             let ids: Vec<String> = ids.iter().map(|id| id.hyphenated().to_string().to_uppercase()).collect();
             format!("{tag}={}", ids.join(";"))
         };
         let misc = vec![list("U", &found.needed), list("V", &found.installed)];
-        self.add(STATUS, caller, HResult::S_OK, Vec::new(), misc, cx);
-        record(
-            DETECTION_FINISHED,
-            HResult::S_OK,
-            caller,
-            format!("Windows Update Client successfully detected {count} updates."),
-            cx,
-        );
+        let status = self.add(STATUS, caller, HResult::S_OK, Vec::new(), misc, cx);
+        let found = format!("Windows Update Client successfully detected {count} updates.");
+        record(&detected, SYNCHRONIZATION, found, cx);
+        record(&status, PRE_DEPLOYMENT, "Reporting client status.".to_owned(), cx);
         Self::send_later(cx);
     }
 
     pub(super) fn failed(&mut self, caller: &str, code: HResult, cx: &mut Context<'_>) {
-        self.add(DETECTION_FAILED, caller, code, vec![code.to_string()], Vec::new(), cx);
+        let failed = self.add(DETECTION_FAILED, caller, code, vec![code.to_string()], Vec::new(), cx);
         let text = format!("Windows Update Client failed to detect with error {code:#010x}.");
-        record(DETECTION_FAILED, code, caller, text, cx);
+        record(&failed, SYNCHRONIZATION, text, cx);
         Self::send_later(cx);
     }
 
@@ -81,7 +80,7 @@ impl Reporter {
         strings: Vec<String>,
         misc: Vec<String>,
         cx: &mut Context<'_>,
-    ) {
+    ) -> BasicData {
         let sid = policy::client_id(cx.machine);
         let basic = BasicData {
             sid: Some(sid),
@@ -97,9 +96,10 @@ impl Reporter {
             app_name: Some(caller.to_owned()),
         };
         let extended = computer::event_data(strings, misc, cx.machine);
-        self.events.push(ReportingEvent { basic, extended });
+        self.events.push(ReportingEvent { basic: basic.clone(), extended });
         let surplus = self.events.len().saturating_sub(KEPT);
         self.events.drain(..surplus);
+        basic
     }
 
     /// Sends what waits, if there is a server and a cookie for it.
@@ -149,24 +149,30 @@ impl Reporter {
     }
 }
 
-/// The event in the agent's own file. The text is a whole record of that file.
-fn record(event: i16, code: HResult, caller: &str, text: String, cx: &mut Context<'_>) {
+/// The event in the agent's own file, and word for word in the log of 7.6 (inferred). The text is a whole record of that
+/// file, its id the event's.
+fn record(event: &BasicData, category: &str, text: String, cx: &mut Context<'_>) {
+    let code = HResult(event.win32_hresult.cast_unsigned());
     let record = Record {
-        instance: braced(cx.new_guid()),
-        time: LocalStamp::from_utc_millis(cx.now.as_millisecond(), cx.machine.bias_minutes()),
+        instance: braced(event.event_instance_id),
+        time: LocalStamp::from_utc_millis(event.time_at_target.as_millisecond(), cx.machine.bias_minutes()),
         namespace: 1,
-        event: u32::from(event.unsigned_abs()),
+        event: u32::from(event.event_id.unsigned_abs()),
         source: 101,
-        update: braced(Uuid::nil()),
+        update: braced(event.update_id),
         revision: 0,
         result: code.0,
-        application: caller.to_owned(),
+        application: event.app_name.clone().unwrap_or_default(),
         status: if code.is_success() { "Success" } else { "Failure" }.to_owned(),
-        category: "Software Synchronization".to_owned(),
+        category: category.to_owned(),
         text,
     };
     let mut formatted = String::new();
     record.format(&mut formatted);
-    let line = cx.line(Log::ReportingEvents, "", Process::Svchost, Docs, formatted.trim_end().to_owned());
+    let formatted = formatted.trim_end();
+    let line = cx.line(Log::ReportingEvents, "", Process::Svchost, Docs, formatted.to_owned());
     cx.log(line);
+    if !trace::is_decoded(cx) {
+        trace::line(cx, REPORT, Inferred, format!("REPORT EVENT: {formatted}"));
+    }
 }

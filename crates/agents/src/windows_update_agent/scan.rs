@@ -94,6 +94,8 @@ pub(super) struct Scan {
     calls: u32,
     vector: u128,
     announced: bool,
+    /// The service's thread that does the whole search.
+    pub(super) thread: u32,
     pub(super) outcome: Outcome,
 }
 
@@ -110,6 +112,7 @@ impl Scan {
             calls: 0,
             vector: cx.new_guid().as_u128(),
             announced: false,
+            thread: cx.thread(),
             outcome: Outcome::default(),
         }
     }
@@ -285,6 +288,7 @@ impl WindowsUpdateAgent {
     pub(super) fn step_ended(&mut self, call: CallId, outcome: &HttpOutcome, cx: &mut Context<'_>) {
         let Some(scan) = self.scan.as_mut() else { return };
         let Some((_, step)) = scan.call.take_if(|(id, _)| *id == call) else { return };
+        cx.on_thread(scan.thread);
         if step == Step::SelfUpdate {
             let server = scan.server.clone();
             match self_update::ended(&server, outcome, cx) {

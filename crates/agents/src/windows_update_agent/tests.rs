@@ -283,6 +283,7 @@ fn request() -> SearchRequest {
         criteria: crate::wua_handler::SEARCH_CRITERIA.into(),
         service_id: crate::wua_handler::MANAGED_SERVICE,
         include_superseded: true,
+        thread: 0x708,
     }
 }
 
@@ -352,7 +353,7 @@ fn a_first_scan_goes_through_the_handshake_and_the_layers() {
     assert_eq!(server.events, [147, 156]);
     assert!(
         run.lines.contains(
-            &"  * Found 2 updates and 3 categories in search; evaluated appl. rules of 7 out of 7 deployed entities"
+            &"Found 2 updates and 3 categories in search; evaluated appl. rules of 7 out of 7 deployed entities"
                 .to_owned()
         )
     );
@@ -461,9 +462,11 @@ fn agent_7_6_checks_itself_and_says_what_it_does() {
     assert_eq!(server.seen, ["wuident"]);
     assert_eq!(run.result, Some(Err(HResult(0x8024_4019))));
     assert_eq!(
-        run.lines[..5],
+        run.lines[..7],
         [
-            "-- START -- COMAPI: Search [ClientId = CcmExec]",
+            "-------------",
+            "-- START --  COMAPI: Search [ClientId = CcmExec]",
+            "---------",
             "<<-- SUBMITTED -- COMAPI: Search [ClientId = CcmExec]",
             "  + ServiceId = {3DA21691-E39D-4DA6-8A4B-B43877BCB1B7}, Server URL = http://PS1SITE.CONTOSO.COM:8530/ClientWebService/client.asmx",
             "Checking for agent SelfUpdate",
@@ -479,26 +482,34 @@ fn agent_7_6_checks_itself_and_says_what_it_does() {
     let lines: Vec<&str> = run.lines.iter().map(String::as_str).filter(|line| !line.contains('\t')).collect();
     let service = "  + ServiceId = {3DA21691-E39D-4DA6-8A4B-B43877BCB1B7}, Server URL = http://PS1SITE.CONTOSO.COM:8530/ClientWebService/client.asmx";
     assert_eq!(
-        lines[..18],
+        lines[..26],
         [
-            "-- START -- COMAPI: Search [ClientId = CcmExec]",
+            "-------------",
+            "-- START --  COMAPI: Search [ClientId = CcmExec]",
+            "---------",
             "<<-- SUBMITTED -- COMAPI: Search [ClientId = CcmExec]",
             service,
-            "** START ** Agent: Finding updates [CallerId = CcmExec]",
+            "*************",
+            "** START **  Agent: Finding updates [CallerId = CcmExec]",
+            "*********",
             "  * Include potentially superseded updates",
             "  * Online = Yes; Ignore download priority = Yes",
             "  * Criteria = \"(DeploymentAction=* AND Type='Software') OR (DeploymentAction=* AND Type='Driver')\"",
             "  * ServiceID = {3DA21691-E39D-4DA6-8A4B-B43877BCB1B7} Managed",
             "  * Search Scope = {Machine}",
-            "+++++++++++ PT : Synchronizing server updates +++++++++++",
+            "+++++++++++  PT: Synchronizing server updates  +++++++++++",
             service,
             "  * Added update {00000000-0000-0000-0000-00000000001E}.100 to search result",
             "  * Added update {00000000-0000-0000-0000-00000000001F}.100 to search result",
             "  * Found 2 updates and 3 categories in search; evaluated appl. rules of 7 out of 7 deployed entities",
-            "** END ** Agent: Finding updates [CallerId = CcmExec]",
-            ">>-- RESUMED -- COMAPI: Search [ClientId = CcmExec]",
+            "*********",
+            "**  END  **  Agent: Finding updates [CallerId = CcmExec]",
+            "*************",
+            ">>--  RESUMED  -- COMAPI: Search [ClientId = CcmExec]",
             "  - Updates found = 2",
-            "-- END -- COMAPI: Search [ClientId = CcmExec]",
+            "---------",
+            "--  END  --  COMAPI: Search [ClientId = CcmExec]",
+            "-------------",
         ]
     );
 

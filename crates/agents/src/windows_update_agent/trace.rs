@@ -1,7 +1,8 @@
 //! The lines of WindowsUpdate.log, in the words of 7.6 and of the decoded traces of Windows 10 and later.
 //!
-//! 7.6 texts are the article's and Microsoft's other walk-throughs'; the decoded ones follow public posts and are
-//! inferred where those say nothing.
+//! 7.6 texts are the article's and Microsoft's other walk-throughs'; blanks inside banners follow raw logs (field), where
+//! the articles have lost some, and the rows of stars and dashes around banners are inferred. The decoded texts follow
+//! public posts and are inferred where those say nothing.
 
 use cmsim_logs::Evidence::{self, Article, Docs, Field, Inferred};
 use cmsim_logs::Log;
@@ -9,7 +10,7 @@ use cmsim_wire::hresult::HResult;
 use cmsim_wire::profile::WuaGeneration;
 use uuid::Uuid;
 
-use crate::framework::{Context, Process, SearchRequest, braced};
+use crate::framework::{Context, LogLine, Process, SearchRequest, braced};
 
 /// A component in both formats.
 #[derive(Clone, Copy)]
@@ -23,6 +24,8 @@ const AUTOMATIC: Column = Column("AU", "Agent");
 pub(super) const MISC: Column = Column("Misc", "Misc");
 pub(super) const REPORT: Column = Column("Report", "Reporter");
 pub(super) const WEB: Column = Column("WS", "WebServices");
+const SERVICE: Column = Column("Service", "Shared");
+const DOWNLOADS: Column = Column("DnldMgr", "DownloadManager");
 
 pub(super) fn is_decoded(cx: &Context<'_>) -> bool {
     cx.machine.profile().wua == WuaGeneration::Wua10
@@ -48,9 +51,19 @@ pub(super) fn line(cx: &mut Context<'_>, column: Column, evidence: Evidence, tex
     write(cx, Process::Svchost, column, evidence, text.into());
 }
 
-fn caller(cx: &mut Context<'_>, evidence: Evidence, tabbed: String, decoded: String) {
-    let (text, evidence) = if is_decoded(cx) { (decoded, Inferred) } else { (tabbed, evidence) };
-    write(cx, Process::CcmExec, COM, evidence, text);
+/// A line of the COM interface: it stands in the caller's process and on the caller's thread.
+fn caller(cx: &mut Context<'_>, request: &SearchRequest, evidence: Evidence, tabbed: Option<String>, decoded: Option<String>) {
+    let decodes = is_decoded(cx);
+    let (text, evidence) = if decodes { (decoded, Inferred) } else { (tabbed, evidence) };
+    let Some(text) = text else { return };
+    let (log, component) = if decodes { (Log::WindowsUpdateDecoded, COM.1) } else { (Log::WindowsUpdate, COM.0) };
+    let line = cx.line(log, component, Process::CcmExec, evidence, text);
+    cx.log(LogLine { thread: request.thread, ..line });
+}
+
+/// A line of the service that only the tabbed log has.
+fn tabbed(cx: &mut Context<'_>, column: Column, evidence: Evidence, text: impl Into<String>) {
+    both(cx, column, evidence, Some(text.into()), None);
 }
 
 pub(super) fn service_started(cx: &mut Context<'_>) {
@@ -68,51 +81,71 @@ pub(super) fn service_started(cx: &mut Context<'_>) {
     both(cx, MISC, Field, Some(r"  = Process: C:\Windows\system32\svchost.exe".to_owned()), None);
     both(cx, MISC, Field, Some(r"  = Module: c:\windows\system32\wuaueng.dll".to_owned()), None);
     both(cx, AGENT, Docs, None, Some(format!("WU client version {version}")));
+    tabbed(cx, SERVICE, Inferred, "*************");
+    both(
+        cx,
+        SERVICE,
+        Inferred,
+        Some("** START **  Service: Service startup".to_owned()),
+        Some("* START * Service startup".to_owned()),
+    );
+    tabbed(cx, SERVICE, Inferred, "*********");
+    tabbed(cx, AGENT, Inferred, format!("  * WU client version {version}"));
+    tabbed(cx, DOWNLOADS, Field, "Download manager restoring 0 downloads");
+    tabbed(cx, AUTOMATIC, Field, "###########  AU: Initializing Automatic Updates  ###########");
 }
 
 pub(super) fn server_changed(cx: &mut Context<'_>, server: Option<&str>, status: Option<&str>) {
     let (server, status) = (server.unwrap_or("<NULL>"), status.unwrap_or("<NULL>"));
-    line(cx, AGENT, Article, format!("  * WSUS server: {server} (Changed)"));
-    line(cx, AGENT, Article, format!("  * WSUS status server: {status} (Changed)"));
+    item(cx, &format!("WSUS server: {server} (Changed)"));
+    item(cx, &format!("WSUS status server: {status} (Changed)"));
     line(cx, AUTOMATIC, Article, "Sus server changed through policy.");
 }
 
-pub(super) fn submitted(cx: &mut Context<'_>, client: &str) {
+pub(super) fn submitted(cx: &mut Context<'_>, request: &SearchRequest) {
+    let client = &request.client_id;
+    caller(cx, request, Inferred, Some("-------------".to_owned()), None);
     caller(
         cx,
+        request,
         Article,
-        format!("-- START -- COMAPI: Search [ClientId = {client}]"),
-        format!("* START *   Search ClientId = {client}"),
+        Some(format!("-- START --  COMAPI: Search [ClientId = {client}]")),
+        Some(format!("* START *   Search ClientId = {client}")),
     );
+    caller(cx, request, Inferred, Some("---------".to_owned()), None);
     caller(
         cx,
+        request,
         Article,
-        format!("<<-- SUBMITTED -- COMAPI: Search [ClientId = {client}]"),
-        format!("* SUBMITTED *   Search ClientId = {client}"),
+        Some(format!("<<-- SUBMITTED -- COMAPI: Search [ClientId = {client}]")),
+        Some(format!("* SUBMITTED *   Search ClientId = {client}")),
     );
 }
 
-pub(super) fn resumed(cx: &mut Context<'_>, client: &str, result: Result<usize, HResult>) {
+pub(super) fn resumed(cx: &mut Context<'_>, request: &SearchRequest, result: Result<usize, HResult>) {
+    let client = &request.client_id;
     caller(
         cx,
+        request,
         Article,
-        format!(">>-- RESUMED -- COMAPI: Search [ClientId = {client}]"),
-        format!("*RESUMED* Search ClientId = {client}"),
+        Some(format!(">>--  RESUMED  -- COMAPI: Search [ClientId = {client}]")),
+        Some(format!("*RESUMED* Search ClientId = {client}")),
     );
-    match result {
-        Ok(found) => {
-            caller(cx, Article, format!("  - Updates found = {found}"), format!("Updates found = {found}"));
-        }
-        Err(code) => {
-            caller(cx, Inferred, format!("  - WARNING: Exit code = {code}"), format!("Exit code = {code}"));
-        }
-    }
+    let (evidence, text) = match result {
+        Ok(found) => (Article, format!("Updates found = {found}")),
+        Err(code) => (Inferred, format!("Exit code = {code}")),
+    };
+    let mark = if result.is_ok() { "" } else { "WARNING: " };
+    caller(cx, request, evidence, Some(format!("  - {mark}{text}")), Some(text));
+    caller(cx, request, Inferred, Some("---------".to_owned()), None);
     caller(
         cx,
+        request,
         Article,
-        format!("-- END -- COMAPI: Search [ClientId = {client}]"),
-        format!("* END *   Search ClientId = {client}"),
+        Some(format!("--  END  --  COMAPI: Search [ClientId = {client}]")),
+        Some(format!("* END *   Search ClientId = {client}")),
     );
+    caller(cx, request, Inferred, Some("-------------".to_owned()), None);
 }
 
 /// Service and server, before every conversation.
@@ -132,7 +165,7 @@ pub(super) fn synchronizing(cx: &mut Context<'_>, what: &str) {
         cx,
         TALKER,
         Docs,
-        Some(format!("+++++++++++ PT : Synchronizing {what} +++++++++++")),
+        Some(format!("+++++++++++  PT: Synchronizing {what}  +++++++++++")),
         Some(format!("Synchronizing {what}")),
     );
 }
@@ -151,33 +184,38 @@ pub(super) fn targeting(cx: &mut Context<'_>, client_id: &str, group: &str, dns_
 
 pub(super) fn finding(cx: &mut Context<'_>, request: &SearchRequest) {
     let id = &request.client_id;
+    tabbed(cx, AGENT, Inferred, "*************");
     both(
         cx,
         AGENT,
         Article,
-        Some(format!("** START ** Agent: Finding updates [CallerId = {id}]")),
+        Some(format!("** START **  Agent: Finding updates [CallerId = {id}]")),
         Some(format!("* START * Finding updates CallerId = {id}")),
     );
+    tabbed(cx, AGENT, Inferred, "*********");
     if request.include_superseded {
-        line(cx, AGENT, Article, "  * Include potentially superseded updates");
+        item(cx, "Include potentially superseded updates");
     }
-    line(cx, AGENT, Article, "  * Online = Yes; Ignore download priority = Yes");
-    line(cx, AGENT, Article, format!("  * Criteria = \"{}\"", request.criteria));
-    line(cx, AGENT, Article, format!("  * ServiceID = {} Managed", braced(request.service_id)));
-    line(cx, AGENT, Article, "  * Search Scope = {Machine}");
+    item(cx, "Online = Yes; Ignore download priority = Yes");
+    item(cx, &format!("Criteria = \"{}\"", request.criteria));
+    item(cx, &format!("ServiceID = {} Managed", braced(request.service_id)));
+    item(cx, "Search Scope = {Machine}");
+}
+
+/// One line of a search: a starred item in the tabbed log, bare text in decoded traces.
+fn item(cx: &mut Context<'_>, text: &str) {
+    both(cx, AGENT, Article, Some(format!("  * {text}")), Some(text.to_owned()));
 }
 
 pub(super) fn found(cx: &mut Context<'_>, id: Uuid, revision: u32) {
-    line(cx, AGENT, Article, format!("  * Added update {}.{revision} to search result", braced(id)));
+    item(cx, &format!("Added update {}.{revision} to search result", braced(id)));
 }
 
 pub(super) fn summary(cx: &mut Context<'_>, updates: usize, categories: usize, evaluated: usize, deployed: usize) {
-    line(
+    item(
         cx,
-        AGENT,
-        Article,
-        format!(
-            "  * Found {updates} updates and {categories} categories in search; evaluated appl. rules of {evaluated} out of {deployed} deployed entities"
+        &format!(
+            "Found {updates} updates and {categories} categories in search; evaluated appl. rules of {evaluated} out of {deployed} deployed entities"
         ),
     );
 }
@@ -186,13 +224,15 @@ pub(super) fn finished(cx: &mut Context<'_>, client: &str, failure: Option<HResu
     if let Some(code) = failure {
         line(cx, AGENT, Docs, format!("  * WARNING: Exit code = {code}"));
     }
+    tabbed(cx, AGENT, Inferred, "*********");
     both(
         cx,
         AGENT,
         Article,
-        Some(format!("** END ** Agent: Finding updates [CallerId = {client}]")),
+        Some(format!("**  END  **  Agent: Finding updates [CallerId = {client}]")),
         Some(format!("* END * Finding updates CallerId = {client}")),
     );
+    tabbed(cx, AGENT, Inferred, "*************");
 }
 
 /// The tail of a failed call (docs: scan failure pages). `soap` is the SOAP client's own number, `status` the HTTP status.

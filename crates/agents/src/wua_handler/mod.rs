@@ -34,6 +34,8 @@ struct Adding {
     source: SourceKey,
     content_type: u32,
     location: String,
+    /// The thread that serves the request; it waits, and it starts the scan that follows (field).
+    thread: u32,
 }
 
 /// A request to scan.
@@ -41,6 +43,8 @@ struct Adding {
 struct Scanning {
     job: Uuid,
     source: SourceKey,
+    /// The thread that will read the results: neither the one that asks nor the one that is called back (field).
+    thread: u32,
 }
 
 /// What the handler is busy with.
@@ -62,6 +66,8 @@ enum Work {
 pub struct WuaHandler {
     work: Work,
     queue: VecDeque<Message>,
+    /// The job whose source was set last, and the thread that did it.
+    last_added: Option<(Uuid, u32)>,
 }
 
 impl Agent for WuaHandler {
@@ -91,9 +97,13 @@ impl WuaHandler {
         while self.work == Work::Nothing {
             match self.queue.pop_front() {
                 Some(Message::AddUpdateSource { job, source, content_type, location }) => {
-                    self.add_source(Adding { job, source, content_type, location }, cx);
+                    let thread = cx.thread();
+                    self.add_source(Adding { job, source, content_type, location, thread }, cx);
                 }
-                Some(Message::StartScan { job, source }) => self.start_scan(Scanning { job, source }, cx),
+                Some(Message::StartScan { job, source }) => {
+                    let thread = cx.thread();
+                    self.start_scan(Scanning { job, source, thread }, cx);
+                }
                 _ => return,
             }
         }
@@ -164,6 +174,7 @@ impl WuaHandler {
     fn policy_refreshed(&mut self, cx: &mut Context<'_>) {
         if let Work::GroupPolicy(adding) = self.work.clone() {
             cx.cancel("group policy");
+            cx.on_thread(adding.thread);
             self.wait_for_agent(adding, cx);
         }
     }
@@ -171,6 +182,7 @@ impl WuaHandler {
     /// No notification came: the wait ends all the same, the read-back decides.
     fn policy_timed_out(&mut self, cx: &mut Context<'_>) {
         if let Work::GroupPolicy(adding) = self.work.clone() {
+            cx.on_thread(adding.thread);
             cx.tell(AgentId::WindowsUpdateAgent, Message::UpdatePolicyChanged);
             self.wait_for_agent(adding, cx);
         }
@@ -186,6 +198,8 @@ impl WuaHandler {
     fn agent_ready(&mut self, cx: &mut Context<'_>) {
         let Work::Agent(adding) = self.work.clone() else { return };
         self.work = Work::Nothing;
+        let own = cx.thread();
+        cx.on_thread(adding.thread);
         let policy = ResultantPolicy::read(cx.machine);
         if policy.is(&adding.location) {
             self.added(&adding, cx);
@@ -201,10 +215,12 @@ impl WuaHandler {
             );
             self.not_added(&adding, GROUP_POLICY_CONFLICT, cx);
         }
+        cx.on_thread(own);
         self.next(cx);
     }
 
     fn added(&mut self, adding: &Adding, cx: &mut Context<'_>) {
+        self.last_added = Some((adding.job, adding.thread));
         let row = source::to_wmi(&adding.source, adding.content_type, &adding.location, &braced(MANAGED_SERVICE));
         if let Err(code) = cx.machine.put_wmi(source::NAMESPACE, source::SOURCES, &["UniqueId"], row) {
             self.not_added(adding, code, cx);
@@ -232,6 +248,9 @@ impl WuaHandler {
     }
 
     fn start_scan(&mut self, scanning: Scanning, cx: &mut Context<'_>) {
+        if let Some((_, thread)) = self.last_added.take_if(|(job, _)| *job == scanning.job) {
+            cx.on_thread(thread);
+        }
         let all_superseded = settings::boundary_groups_decide(cx.machine);
         if all_superseded {
             cx.info(Field, "cwuahandler.cpp:2344", "No proxy information available, not setting proxy.");
@@ -246,7 +265,7 @@ impl WuaHandler {
         cx.info(Article, "cwuahandler.cpp:2389", format!("Search Criteria is {SEARCH_CRITERIA}"));
         cx.info(Article, "cwuahandler.cpp:2401", "Running single-call scan of updates.");
         cx.info(Article, "cwuahandler.cpp:2420", "Async searching of updates using WUAgent started.");
-        let search = cx.new_guid();
+        let (search, thread) = (cx.new_guid(), cx.thread());
         cx.tell(
             AgentId::WindowsUpdateAgent,
             Message::Search(SearchRequest {
@@ -255,6 +274,7 @@ impl WuaHandler {
                 criteria: SEARCH_CRITERIA.to_owned(),
                 service_id: MANAGED_SERVICE,
                 include_superseded: true,
+                thread,
             }),
         );
         self.work = Work::Search(scanning, search);
@@ -269,6 +289,8 @@ impl WuaHandler {
             }
         };
         cx.info(Article, "cwuahandler.cpp:2068", "Async searching completed.");
+        let own = cx.thread();
+        cx.on_thread(scanning.thread);
         let result = match outcome.result {
             Ok(found) => {
                 self.read_results(&scanning, found, cx);
@@ -285,6 +307,7 @@ impl WuaHandler {
             }
         };
         cx.tell(AgentId::ScanAgent, Message::ScanCompleted { job: scanning.job, result });
+        cx.on_thread(own);
         self.next(cx);
     }
 

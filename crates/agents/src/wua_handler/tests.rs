@@ -82,6 +82,31 @@ fn a_newer_version_of_a_known_source_waits_for_nothing() {
     assert_eq!(texts(&effects)[1], "WSUS update source already exists, checking whether correct server is set.");
 }
 
+/// Sequence B of field logs: one thread up to the search, one for the callback, one for the results.
+#[test]
+fn a_scan_runs_on_three_threads() {
+    let (mut agent, mut machine) = (WuaHandler::default(), TestMachine::new());
+    add_and_wait(&mut agent, &mut machine, 38);
+    let mut on = |agent: &mut WuaHandler, thread: u32, input: Input| {
+        let mut cx = Context::new(machine.now, AgentId::WuaHandler, thread, &mut machine);
+        agent.handle(input, &mut cx);
+        let effects = cx.into_effects();
+        let lines = effects.iter().filter_map(|effect| match effect {
+            Effect::Log(line) => Some(line.thread),
+            _ => None,
+        });
+        (lines.collect::<Vec<_>>(), tells(&effects))
+    };
+    assert_eq!(on(&mut agent, 100, add(39)).0, [100; 4]);
+    let start = Message::StartScan { job: Uuid::from_u128(1), source: SourceKey { id: SOURCE, version: 39 } };
+    let (lines, told) = on(&mut agent, 300, Input::Message(start));
+    assert_eq!(lines, [100; 4]);
+    let (_, Message::Search(request)) = &told[0] else { panic!("a search") };
+    assert_eq!(request.thread, 100);
+    let done = SearchOutcome { search: request.search, result: Ok(Vec::new()) };
+    assert_eq!(on(&mut agent, 200, Input::Message(Message::SearchCompleted(done))).0, [200, 300, 300]);
+}
+
 #[test]
 fn another_server_from_the_domain_is_a_conflict() {
     let (mut agent, mut machine) = (WuaHandler::default(), TestMachine::new());
