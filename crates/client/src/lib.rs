@@ -12,6 +12,7 @@ mod identity;
 mod machine;
 mod policy;
 mod proxy;
+mod residents;
 mod run;
 mod trust;
 
@@ -25,4 +26,5 @@ pub use identity::{IdentityError, ensure_certificate};
 pub use machine::{LocalMachine, Turn};
 pub use policy::{DomainAccess, EffectiveDomainPolicy};
 pub use proxy::{WinHttpProxy, write_winhttp_proxy};
+pub use residents::fresh_agents;
 pub use run::{ClientHandle, ClientMachine, Resident};

@@ -199,6 +199,14 @@ impl Machine for LocalMachine {
         Ok(instances.iter().map(|instance| convert::instance_to_agents(instance)).collect())
     }
 
+    fn has_wmi(&self, namespace: &str, class: &str, key: &WmiInstance) -> bool {
+        let wmi = self.host.wmi();
+        let values = |keys: Vec<String>| keys.iter().filter_map(|name| key.get(name).cloned()).collect::<Vec<_>>();
+        let key: Vec<_> = wmi.keys(namespace, class).map(values).unwrap_or_default();
+        let key: Vec<_> = key.into_iter().map(convert::wmi_to_world).collect();
+        wmi.get(namespace, class, &key).is_ok_and(|found| found.is_some())
+    }
+
     fn put_wmi(&mut self, namespace: &str, class: &str, keys: &[&str], value: WmiInstance) -> Result<(), HResult> {
         if self.host.wmi().keys(namespace, class).is_none() {
             let retention =

@@ -2,48 +2,15 @@
 
 use std::time::Duration;
 
-use cmsim_agents::ccm_exec::CcmExec;
-use cmsim_agents::ccm_messaging::CcmMessaging;
-use cmsim_agents::client_id_manager::ClientIdManager;
 use cmsim_agents::framework::{AgentId, ScheduleId};
-use cmsim_agents::group_policy::GroupPolicy;
-use cmsim_agents::location_services::LocationServices;
-use cmsim_agents::policy_agent::PolicyAgent;
-use cmsim_agents::policy_evaluator::PolicyEvaluator;
-use cmsim_agents::scan_agent::ScanAgent;
-use cmsim_agents::scheduler::Scheduler;
 use cmsim_agents::site::{CCM, MOBILE_CLIENT};
-use cmsim_agents::state_message::StateMessage;
-use cmsim_agents::updates_deployment::UpdatesDeployment;
-use cmsim_agents::updates_store::UpdatesStore;
-use cmsim_agents::windows_update_agent::WindowsUpdateAgent;
-use cmsim_agents::wua_handler::WuaHandler;
 use cmsim_logs::cmtrace;
 use cmsim_net::Network;
 use cmsim_sim::{Clock, Journal, Seed, SimTime, TimeZone};
 use cmsim_wire::profile::Profile;
 use cmsim_world::{Host, HostSpec};
 
-use crate::{ClientMachine, Resident};
-
-fn agent(id: AgentId) -> Box<dyn Resident> {
-    match id {
-        AgentId::CcmExec => Box::new(CcmExec),
-        AgentId::Scheduler => Box::new(Scheduler::default()),
-        AgentId::ClientIdManager => Box::new(ClientIdManager::default()),
-        AgentId::PolicyAgent => Box::new(PolicyAgent::default()),
-        AgentId::PolicyEvaluator => Box::new(PolicyEvaluator::default()),
-        AgentId::UpdatesDeployment => Box::new(UpdatesDeployment::default()),
-        AgentId::ScanAgent => Box::new(ScanAgent::default()),
-        AgentId::LocationServices => Box::new(LocationServices::default()),
-        AgentId::CcmMessaging => Box::new(CcmMessaging::default()),
-        AgentId::WuaHandler => Box::new(WuaHandler::default()),
-        AgentId::GroupPolicy => Box::new(GroupPolicy::default()),
-        AgentId::WindowsUpdateAgent => Box::new(WindowsUpdateAgent::default()),
-        AgentId::UpdatesStore => Box::new(UpdatesStore),
-        AgentId::StateMessage => Box::new(StateMessage),
-    }
-}
+use crate::{ClientMachine, fresh_agents};
 
 /// Lets the machine run for an hour in virtual time and gives its logs by name, with the journal's length.
 fn run(profile: &Profile) -> (Vec<(String, Vec<u8>)>, usize) {
@@ -58,8 +25,7 @@ fn run(profile: &Profile) -> (Vec<(String, Vec<u8>)>, usize) {
         host.registry().set(CCM, "HttpPort", 80).unwrap();
         let network = Network::memory(journal.clone(), &Seed::new(1));
         network.add_host("CLIENT1", &["192.168.2.62".parse().unwrap()], Some("contoso.com")).unwrap();
-        let agents = AgentId::ALL.into_iter().map(|id| (id, agent(id))).collect();
-        let handle = ClientMachine::new(&host, &network).start(agents).unwrap();
+        let handle = ClientMachine::new(&host, &network).start(fresh_agents()).unwrap();
         for _ in 0..2 {
             clock.wait("test", "half an hour", Duration::from_secs(1800)).await;
             handle.trigger(ScheduleId(113));

@@ -108,7 +108,8 @@ impl Exchange {
         let line = method.len() + self.url.target().len() + " ".len() + " HTTP/1.1\r\n".len();
         let own: usize = headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len()).sum();
         let length = body.len().to_string().len();
-        let added = "Connection: Keep-Alive\r\nContent-Length: \r\nHost: \r\n\r\n".len() + self.url.authority().len() + length;
+        let added =
+            "Connection: Keep-Alive\r\nContent-Length: \r\nHost: \r\n\r\n".len() + self.url.authority().len() + length;
         line + own + added + body.len()
     }
 }
@@ -124,7 +125,9 @@ pub(super) fn take<S: Servers>(
 ) -> Option<(AgentId, Input)> {
     let (at, next) = match step {
         Step::Connect(exchange, addresses, failure) => connect(exchange, addresses, failure, client, now, world),
-        Step::Send(exchange, mut passage) => (passage.to_server(now, exchange.bytes()), Step::Arrive(exchange, passage)),
+        Step::Send(exchange, mut passage) => {
+            (passage.to_server(now, exchange.bytes()), Step::Arrive(exchange, passage))
+        }
         Step::Arrive(exchange, passage) => answer(exchange, passage, now, world),
         Step::Answered(exchange, outcome, kept) => {
             if let Some(kept) = kept {
@@ -160,7 +163,12 @@ fn connect<S: Servers>(
     (now + after, Step::Connect(exchange, addresses, failure))
 }
 
-fn answer<S: Servers>(exchange: Exchange, mut passage: Passage, now: SimTime, world: &mut World<'_, S>) -> (SimTime, Step) {
+fn answer<S: Servers>(
+    exchange: Exchange,
+    mut passage: Passage,
+    now: SimTime,
+    world: &mut World<'_, S>,
+) -> (SimTime, Step) {
     let arrived = Arrived { agent: exchange.agent, endpoints: passage.endpoints(), call: &exchange.call };
     let answer = world.servers.answer(arrived);
     let at = passage.to_client(now, answer.bytes);

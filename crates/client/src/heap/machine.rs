@@ -178,7 +178,12 @@ impl Machine {
     }
 
     /// Group Policy asks a domain controller whenever it processes policy: how long that takes and whether one answers.
-    fn ask_controller<S: Servers>(&self, agent: AgentId, input: &Input, world: &mut World<'_, S>) -> Option<(Duration, bool)> {
+    fn ask_controller<S: Servers>(
+        &self,
+        agent: AgentId,
+        input: &Input,
+        world: &mut World<'_, S>,
+    ) -> Option<(Duration, bool)> {
         let processes = agent == AgentId::GroupPolicy && matches!(input, Input::Start | Input::Timer(_));
         let domain = self.domain.as_ref().filter(|_| processes)?;
         let mut passed = Duration::ZERO;

@@ -113,11 +113,11 @@ impl<S: Servers> Heap<S> {
     fn happen(&mut self, Event { machine, what }: Event) {
         let now = self.clock.now();
         if let Some(machine) = self.machines.get_mut(machine) {
-            machine.happen(what, now, &mut machine::World {
-                network: &self.network,
-                queue: &mut self.queue,
-                servers: &mut self.servers,
-            });
+            machine.happen(
+                what,
+                now,
+                &mut machine::World { network: &self.network, queue: &mut self.queue, servers: &mut self.servers },
+            );
         }
     }
 }
