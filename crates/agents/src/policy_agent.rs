@@ -151,6 +151,14 @@ impl PolicyAgent {
             "replyassignmentsendpoint.cpp:1149",
             format!("Received Machine {kind} policy update with {} assignments", parsed.assignments.len()),
         );
+        let fields = vec![
+            EventField::Text("AuthorityName", authority.clone()),
+            EventField::Text("ReplyType", if kind == "full" { "Full" } else { "Delta" }.to_owned()),
+            EventField::Text("ResourceName", cx.machine.name()),
+            EventField::Text("ResourceType", "Machine".to_owned()),
+        ];
+        let event = event::raising("CCM_PolicyAgent_AssignmentsReceived", fields, cx);
+        cx.info_as(REPLY, Field, "event.cpp:706", event);
         self.new_cookie = Some(cookie.clone());
         let known = known_policies(cx);
         if parsed.reply_type == ReplyType::Full {
@@ -213,7 +221,7 @@ impl PolicyAgent {
             format!("Download of policy started - DTS job ID: '{}'", braced(job)),
         );
         cx.info_as(REPLY, Docs, "policyutil.cpp:4121", format!("Successfully initiated download of policy '{path}'"));
-        let mut headers = vec![("User-Agent".to_owned(), "Microsoft BITS/7.5".to_owned())];
+        let mut headers = vec![("User-Agent".to_owned(), bits(&cx.machine.profile().os.version).to_owned())];
         if policy.flags & flags::REQUIRES_AUTHENTICATION != 0 {
             headers.extend(client_token(cx));
         }
@@ -348,6 +356,15 @@ fn client_token(cx: &Context<'_>) -> Vec<(String, String)> {
     let token = format!("{id};{};2", cx.now.strftime("%Y-%m-%dT%H:%M:%SZ"));
     let Ok(signed) = cx.machine.sign(&signature::client_token_bytes(&token)) else { return Vec::new() };
     vec![("ClientToken".to_owned(), token), ("ClientTokenSignature".to_owned(), signature::to_hex(&signed))]
+}
+
+/// How the BITS that comes with a version of Windows names itself (docs: version table of BITS).
+fn bits(windows: &[u32; 4]) -> &'static str {
+    match windows {
+        [(10..), ..] => "Microsoft BITS/7.8",
+        [6, (2..), ..] => "Microsoft BITS/7.7",
+        _ => "Microsoft BITS/7.5",
+    }
 }
 
 #[cfg(test)]

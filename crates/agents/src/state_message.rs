@@ -1,7 +1,5 @@
 //! State Message: records states and sends them in bulk (StateMessage.log).
 
-use std::collections::BTreeSet;
-
 use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
 use cmsim_wire::ccm::cim_time;
 use cmsim_wire::ccm::endpoint;
@@ -36,9 +34,8 @@ impl Agent for StateMessage {
     fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
         match input {
             Input::Message(Message::RaiseState(topics)) => {
-                let mut known = recorded(cx);
                 for topic in &topics {
-                    record(topic, &mut known, cx);
+                    record(topic, cx);
                 }
             }
             // Send unsent (111) and the bulk sends of high and low priority (115, 116).
@@ -48,15 +45,8 @@ impl Agent for StateMessage {
     }
 }
 
-/// Topics that have an instance.
-fn recorded(cx: &Context<'_>) -> BTreeSet<(u32, String)> {
-    let rows = cx.machine.wmi(NAMESPACE, MESSAGES).unwrap_or_default();
-    let key = |row| Some((settings::number(row, "TopicType")?, settings::text(row, "TopicId")?.to_owned()));
-    rows.iter().filter_map(key).collect()
-}
-
 /// One state into WMI. A topic has one instance: a later state replaces one that has not left yet.
-fn record(topic: &StateTopic, known: &mut BTreeSet<(u32, String)>, cx: &mut Context<'_>) {
+fn record(topic: &StateTopic, cx: &mut Context<'_>) {
     let (kind, id, state) = (topic.topic_type, &topic.topic_id, topic.state);
     let row = instance([
         ("TopicType", kind.into()),
@@ -75,8 +65,8 @@ fn record(topic: &StateTopic, known: &mut BTreeSet<(u32, String)>, cx: &mut Cont
         ("Priority", 5_u32.into()),
         ("MessageSent", false.into()),
     ]);
-    let known = !known.insert((kind, id.clone()));
-    if known {
+    let key = instance([("TopicType", kind.into()), ("TopicId", id.clone().into()), ("User", "".into())]);
+    if cx.machine.has_wmi(NAMESPACE, MESSAGES, &key) {
         cx.info(
             Field,
             "statemsg.cpp:644",

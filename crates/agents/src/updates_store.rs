@@ -51,7 +51,6 @@ fn store(source: &SourceKey, statuses: &[UpdateStatus], cx: &mut Context<'_>) {
     };
     let mut known: BTreeMap<Uuid, WmiInstance> =
         known.into_iter().filter_map(|row| Some((settings::guid(&row, "UniqueId")?, row))).collect();
-    let mut raised = Vec::new();
     for status in statuses {
         processing(status, cx);
         let before = known.remove(&status.id);
@@ -83,12 +82,12 @@ fn store(source: &SourceKey, statuses: &[UpdateStatus], cx: &mut Context<'_>) {
             continue;
         }
         if changed {
+            raise(topic(status.id, status.state.state_id(), status.revision), cx);
             cx.info(
                 Article,
                 "updatesstore.cpp:286",
                 format!("Successfully raised state message for update ({id}) with state ({state})."),
             );
-            raised.push(topic(status.id, status.state.state_id(), status.revision));
             let done = if state_before.is_none() { "added" } else { "updated" };
             let evidence = if state_before.is_none() { Article } else { Inferred };
             cx.info(
@@ -98,10 +97,12 @@ fn store(source: &SourceKey, statuses: &[UpdateStatus], cx: &mut Context<'_>) {
             );
         }
     }
-    raised.extend(no_longer_applicable(source, &known, cx));
-    if !raised.is_empty() {
-        cx.tell(AgentId::StateMessage, Message::RaiseState(raised));
-    }
+    no_longer_applicable(source, &known, cx);
+}
+
+/// Each state is raised by itself, as it is found (article: one message for each update).
+fn raise(topic: StateTopic, cx: &mut Context<'_>) {
+    cx.tell(AgentId::StateMessage, Message::RaiseState(vec![topic]));
 }
 
 fn processing(status: &UpdateStatus, cx: &mut Context<'_>) {
@@ -118,12 +119,7 @@ fn processing(status: &UpdateStatus, cx: &mut Context<'_>) {
 
 /// Updates of this source that were reported once and are not in the result any more: the site must hear that they are
 /// not required (inferred: nobody documents the client's text for it).
-fn no_longer_applicable(
-    source: &SourceKey,
-    left: &BTreeMap<Uuid, WmiInstance>,
-    cx: &mut Context<'_>,
-) -> Vec<StateTopic> {
-    let mut raised = Vec::new();
+fn no_longer_applicable(source: &SourceKey, left: &BTreeMap<Uuid, WmiInstance>, cx: &mut Context<'_>) {
     for (id, row) in left {
         if settings::guid(row, "SourceUniqueId") != Some(source.id) {
             continue;
@@ -137,9 +133,8 @@ fn no_longer_applicable(
             "updatesstore.cpp:334",
             format!("Update ({}) is no longer applicable, removed its WMI instance of update status.", bare(*id)),
         );
-        raised.push(topic(*id, NOT_REQUIRED, settings::number(row, "RevisionNumber").unwrap_or(0)));
+        raise(topic(*id, NOT_REQUIRED, settings::number(row, "RevisionNumber").unwrap_or(0)), cx);
     }
-    raised
 }
 
 /// Everything once more, for a site that forgot (docs: `RefreshServerComplianceState`).
@@ -227,11 +222,11 @@ mod tests {
     fn scan(machine: &mut TestMachine, statuses: Vec<UpdateStatus>) -> (Vec<String>, Vec<StateTopic>) {
         let input = Input::Message(Message::StoreStatuses { source: SourceKey { id: SOURCE, version: 38 }, statuses });
         let effects = run(AgentId::UpdatesStore, &mut UpdatesStore, input, machine);
-        let raised = tells(&effects).into_iter().find_map(|(_, message)| match message {
+        let raised = tells(&effects).into_iter().filter_map(|(_, message)| match message {
             Message::RaiseState(topics) => Some(topics),
             _ => None,
         });
-        (texts(&effects), raised.unwrap_or_default())
+        (texts(&effects), raised.flatten().collect())
     }
 
     #[test]

@@ -199,6 +199,11 @@ pub trait Machine {
 
     /// All instances of a class, in key order.
     fn wmi(&self, namespace: &str, class: &str) -> Result<Vec<WmiInstance>, HResult>;
+    /// Whether there is an instance with these values of the class's key properties: the cheap form of [`Self::wmi`].
+    fn has_wmi(&self, namespace: &str, class: &str, key: &WmiInstance) -> bool {
+        let agrees = |row: &WmiInstance| key.iter().all(|(name, value)| row.get(name) == Some(value));
+        self.wmi(namespace, class).is_ok_and(|rows| rows.iter().any(agrees))
+    }
     /// Creates or replaces the instance with the same values of the `keys` properties.
     fn put_wmi(&mut self, namespace: &str, class: &str, keys: &[&str], value: WmiInstance) -> Result<(), HResult>;
     /// Deletes the instances that agree with every property given; returns how many.

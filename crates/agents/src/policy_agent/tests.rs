@@ -79,7 +79,11 @@ fn a_policy_is_requested_downloaded_and_handed_on() {
     assert_eq!(lines[0], "Processing Machine assignments from 'SMS:PS1'. The new cookie is '2014-01-20 17:17:05.123'.");
     assert_eq!(lines[1], "Received Machine full policy update with 1 assignments");
     assert!(
-        lines[4]
+        lines[2].contains("instance of CCM_PolicyAgent_AssignmentsReceived")
+            && lines[2].contains("ReplyType = \"Full\"")
+    );
+    assert!(
+        lines[5]
             .ends_with("from 'http://PS1SYS.CONTOSO.COM/SMS_MP/.sms_pol?{D0855677-0000-0000-0000-000000000001}.38_00'")
     );
     let call = calls(&effects).remove(0);

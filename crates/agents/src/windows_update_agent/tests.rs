@@ -351,12 +351,9 @@ fn a_first_scan_goes_through_the_handshake_and_the_layers() {
     );
     assert_eq!(server.described, [3, 2], "no request asks for more than the server allows");
     assert_eq!(server.events, [147, 156]);
-    assert!(
-        run.lines.contains(
-            &"Found 2 updates and 3 categories in search; evaluated appl. rules of 7 out of 7 deployed entities"
-                .to_owned()
-        )
-    );
+    assert!(run.lines.contains(
+        &"Found 2 updates and 3 categories in search; evaluated appl. rules of 7 out of 7 deployed entities".to_owned()
+    ));
     let found = run.result.unwrap().unwrap();
     assert_eq!((found[0].title.as_str(), found[0].articles[0].as_str()), ("Revision 30", "2862152"));
 }

@@ -52,7 +52,13 @@ pub(super) fn line(cx: &mut Context<'_>, column: Column, evidence: Evidence, tex
 }
 
 /// A line of the COM interface: it stands in the caller's process and on the caller's thread.
-fn caller(cx: &mut Context<'_>, request: &SearchRequest, evidence: Evidence, tabbed: Option<String>, decoded: Option<String>) {
+fn caller(
+    cx: &mut Context<'_>,
+    request: &SearchRequest,
+    evidence: Evidence,
+    tabbed: Option<String>,
+    decoded: Option<String>,
+) {
     let decodes = is_decoded(cx);
     let (text, evidence) = if decodes { (decoded, Inferred) } else { (tabbed, evidence) };
     let Some(text) = text else { return };
