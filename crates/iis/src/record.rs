@@ -1,6 +1,6 @@
 //! The two logs of a web server: the site's own and that of HTTP.sys.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use cmsim_logs::{Evidence, LocalStamp, Log, Severity, httperr, w3c};
 use cmsim_net::server::{Ending, Exchange, HeadRefusal, Observer, Outcome, Peer};
@@ -148,10 +148,18 @@ impl Inner {
         });
     }
 
+    /// The clock of `time-taken` runs from a request's first byte to the client's acknowledgement of the answer's last one
+    /// (docs: IIS logging includes network time). What this server knows ends when the last byte leaves, so a seeded way
+    /// home of a near client is added here; nobody waits for it. Each row draws once, in the order of the rows.
+    fn way_home(&self) -> u64 {
+        let mut acknowledgements = self.acknowledgements.lock().unwrap_or_else(PoisonError::into_inner);
+        acknowledgements.below(2, 32)
+    }
+
     fn w3c_record(&self, on_site: &OnSite, exchange: &Exchange, time: LocalStamp) -> w3c::Record {
         let sub = exchange.extensions.get::<SubStatus>().map_or(0, |sub| sub.0);
         let complete = exchange.outcome == Outcome::Complete;
-        let took = exchange.ended.since(exchange.began).as_millis();
+        let took = exchange.ended.since(exchange.began).as_millis() + u128::from(self.way_home());
         w3c::Record {
             time,
             server_ip: exchange.peer.server.ip().to_string(),

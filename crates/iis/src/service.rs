@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::Body;
 use cmsim_net::server::{Server, TlsSettings, serve};
 use cmsim_net::{ListenError, Network};
+use cmsim_sim::SimRng;
 use cmsim_world::{Host, StartType};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use thiserror::Error;
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     /// Version as logs show it, `7.5`.
     pub(crate) version: &'static str,
     pub(crate) server_header: HeaderValue,
+    /// How long clients take to acknowledge answers.
+    pub(crate) acknowledgements: Mutex<SimRng>,
     state: Mutex<State>,
 }
 
@@ -85,6 +88,7 @@ impl Iis {
             network: network.clone(),
             version,
             server_header: server_header.unwrap_or_else(|_| HeaderValue::from_static("Microsoft-IIS")),
+            acknowledgements: Mutex::new(host.seed().stream("iis/acknowledgements")),
             state: Mutex::default(),
         }));
         iis.add_pool(PoolSpec::new("DefaultAppPool"));

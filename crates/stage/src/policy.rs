@@ -50,8 +50,10 @@ impl Deployment {
     /// The policy that tells clients of it. Class and the properties of id, name, start and members are from public WMI
     /// dumps (field); the form of a member is inferred from the CI names in UpdatesDeployment.log.
     pub(crate) fn policy(&self) -> SettingsPolicy {
-        let members: Vec<String> =
-            self.updates.iter().map(|id| format!("Site_{}/SUM_{id}", topology::UPDATE_SOURCE)).collect();
+        // As the site database names the model of each update.
+        let source = Braced(topology::UPDATE_SOURCE).to_string();
+        let source = source.trim_matches(['{', '}']);
+        let members: Vec<String> = self.updates.iter().map(|id| format!("Site_{source}/SUM_{id}")).collect();
         let instance = Instance::new("CCM_UpdateCIAssignment")
             .with("AssignmentID", CimType::String, Braced(self.id))
             .with("AssignmentName", CimType::String, &self.name)

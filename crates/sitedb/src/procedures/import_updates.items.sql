@@ -1,7 +1,10 @@
--- ?1 updates as JSON, ?2 site, ?3 now.
+-- ?1 updates as JSON, ?2 site, ?3 now. A model is named after the update source (field: CI names in UpdatesDeployment.log).
 INSERT INTO CI_ConfigurationItems (CI_UniqueID, ModelName, CIType_ID, CIVersion, SourceSite, IsBundle, IsChild,
                                    IsExpired, IsSuperseded, EULAExists, EffectiveDate, DateCreated, DateLastModified)
-SELECT value ->> '$.id', 'Site_' || ?2 || '/SUM_' || (value ->> '$.id'), value ->> '$.type', value ->> '$.revision', ?2,
+SELECT value ->> '$.id',
+       'Site_' || trim((SELECT UpdateSource_UniqueID FROM CI_UpdateSources WHERE SourceSite = ?2), '{}')
+               || '/SUM_' || (value ->> '$.id'),
+       value ->> '$.type', value ->> '$.revision', ?2,
        value ->> '$.bundle', value ->> '$.child', value ->> '$.expired', value ->> '$.superseded', value ->> '$.eula',
        value ->> '$.revised', ?3, ?3
 FROM json_each(?1)
