@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cmsim_agents::framework::{AgentId, Effect, HttpCall, Input, LogLine, Machine as _, TimerName};
 use cmsim_net::Network;
-use cmsim_sim::journal::Event;
+use cmsim_sim::journal::{self, Cause, Event};
 use cmsim_world::services::ServiceWatchId;
 use cmsim_world::{Host, ServiceState};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -31,6 +31,12 @@ pub(crate) enum Post {
     Stop,
 }
 
+/// A post with what led to it. Timers run out by themselves: what they lead to has no cause but time.
+pub(crate) struct Posted {
+    post: Post,
+    cause: Option<Cause>,
+}
+
 /// What the agents of one machine share.
 pub(crate) struct Shared {
     pub(crate) host: Host,
@@ -40,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) stacks: Stacks,
     /// Unbounded: two agents that tell each other things must not wait for each other's mailbox, and every message
     /// follows from one timer, trigger or answer, so mailboxes stay short.
-    pub(crate) mailboxes: BTreeMap<AgentId, UnboundedSender<Post>>,
+    pub(crate) mailboxes: BTreeMap<AgentId, UnboundedSender<Posted>>,
 }
 
 impl Shared {
@@ -48,9 +54,11 @@ impl Shared {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts something into an agent's mailbox; on a machine without that agent it is only noted.
+    /// Puts something into an agent's mailbox, caused by what is being handled; on a machine without that agent it is
+    /// only noted.
     pub(crate) fn post(&self, to: AgentId, post: Post) {
-        let delivered = self.mailboxes.get(&to).is_some_and(|mailbox| mailbox.send(post).is_ok());
+        let posted = Posted { post, cause: journal::cause() };
+        let delivered = self.mailboxes.get(&to).is_some_and(|mailbox| mailbox.send(posted).is_ok());
         if !delivered {
             let event = Event::Note { name: "client.no_agent", text: format!("{to} does not run on this machine") };
             self.host.journal().record(self.host.name(), &to.to_string().into(), event);
@@ -88,7 +96,7 @@ pub(crate) struct AgentTask {
     /// Host and agent, as the register of waits shows them.
     who: Arc<str>,
     agent: Box<dyn Resident>,
-    mailbox: UnboundedReceiver<Post>,
+    mailbox: UnboundedReceiver<Posted>,
     shared: Arc<Shared>,
     timers: BTreeMap<TimerName, Pending>,
     next_generation: u64,
@@ -100,7 +108,7 @@ impl AgentTask {
     pub(crate) fn new(
         id: AgentId,
         agent: Box<dyn Resident>,
-        mailbox: UnboundedReceiver<Post>,
+        mailbox: UnboundedReceiver<Posted>,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -117,7 +125,7 @@ impl AgentTask {
 
     /// Handles what arrives until the process ends; gives the agent back.
     pub(crate) async fn run(mut self) -> Box<dyn Resident> {
-        while let Some(post) = self.next_post().await {
+        while let Some(Posted { post, cause }) = self.next_post().await {
             self.reap();
             match post {
                 Post::Stop => break,
@@ -126,7 +134,7 @@ impl AgentTask {
                     // Nobody waits any more: then nobody needs the state.
                     let _ = reply.send(self.agent.state());
                 }
-                Post::Input(input) => self.handle(input).await,
+                Post::Input(input) => journal::caused_by(cause, self.handle(input)).await,
                 Post::Timer(name, generation) => {
                     if self.timers.get(&name).is_some_and(|pending| pending.generation == generation) {
                         self.timers.remove(&name);
@@ -144,7 +152,7 @@ impl AgentTask {
         self.children.shutdown().await;
     }
 
-    async fn next_post(&mut self) -> Option<Post> {
+    async fn next_post(&mut self) -> Option<Posted> {
         if let Ok(post) = self.mailbox.try_recv() {
             return Some(post);
         }
@@ -227,10 +235,12 @@ impl AgentTask {
 
     fn call(&mut self, call: HttpCall) {
         let (shared, id, number) = (Arc::clone(&self.shared), self.id, call.id);
-        self.children.spawn(async move {
-            let outcome = shared.stacks.call(id, call).await;
-            shared.post(id, Post::Input(Input::Http { call: number, outcome }));
-        });
+        let calling = async move {
+            let (outcome, cause) = shared.stacks.call(id, call).await;
+            let answered = Post::Input(Input::Http { call: number, outcome });
+            journal::while_caused_by(cause, || shared.post(id, answered));
+        };
+        self.children.spawn(journal::caused_by(journal::cause(), calling));
     }
 
     fn log(&self, line: LogLine) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cmsim_agents::framework::{AgentId, HttpCall, HttpOutcome, HttpStack};
 use cmsim_net::Network;
 use cmsim_net::client::{Options, ProxySetting, Request, Session};
+use cmsim_sim::journal::{self, Cause};
 use cmsim_wire::hresult::{TlsFailure, TransportFailure};
 use cmsim_world::{Host, thumbprint};
 use http::Method;
@@ -41,16 +42,18 @@ impl Stacks {
         Self { host: host.clone(), network: network.clone(), sessions: Arc::default() }
     }
 
-    /// Makes a call of an agent and waits for its end.
-    pub async fn call(&self, agent: AgentId, call: HttpCall) -> HttpOutcome {
+    /// Makes a call of an agent and waits for its end. What its outcome leads to is caused by the exchange; a call
+    /// that is none passes the cause on that led to it.
+    pub async fn call(&self, agent: AgentId, call: HttpCall) -> (HttpOutcome, Option<Cause>) {
         // A URL or method that cannot be sent reaches nobody: to the caller that is a server which does not exist.
         let (Ok(url), Ok(method)) = (call.url.parse(), Method::from_bytes(call.method.as_bytes())) else {
-            return HttpOutcome::Failed(TransportFailure::NameNotResolved);
+            return (HttpOutcome::Failed(TransportFailure::NameNotResolved), journal::cause());
         };
         let mut request = Request::new(method, url).body(call.body);
         request.headers = call.headers;
         request.receive_time_out = Some(call.timeout);
-        match self.session(agent, call.stack).send(request).await {
+        let (exchange, result) = self.session(agent, call.stack).send_recorded(request).await;
+        let outcome = match result {
             Ok(response) => HttpOutcome::Response {
                 status: response.status,
                 reason: response.reason,
@@ -60,11 +63,12 @@ impl Stacks {
             Err(failure) => {
                 if failure == TransportFailure::Tls(TlsFailure::Untrusted) {
                     // The verifier looked through the roots and found none: a change that took one away was met.
-                    let _ = self.host.certificates().store("Root");
+                    let _ = journal::while_caused_by(Some(exchange), || self.host.certificates().store("Root"));
                 }
                 HttpOutcome::Failed(failure)
             }
-        }
+        };
+        (outcome, Some(exchange))
     }
 
     /// Forgets all sessions and closes their idle connections, as the end of a process does.
@@ -117,7 +121,7 @@ mod tests {
     use http_body_util::Full;
 
     use super::*;
-    use crate::tests::{host_in, journal, network};
+    use crate::tests::{host_in, network};
     use crate::{WinHttpProxy, write_winhttp_proxy};
 
     /// Byte counts are IIS's business.
@@ -168,7 +172,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let journal = journal();
+            let journal = crate::tests::journal();
             let (host, network) = (host_in(&journal), network(&journal));
             network.set_record("dc1.contoso.com", &["192.168.2.1".parse().unwrap()]);
             let validity = Validity { from: host.now(), until: host.now() + Duration::from_secs(86_400) };
@@ -191,7 +195,7 @@ mod tests {
         }
 
         async fn call(&self, stack: HttpStack, method: &str, url: &str) -> String {
-            text(&self.stacks.call(AgentId::CcmMessaging, call(stack, method, url)).await)
+            text(&self.stacks.call(AgentId::CcmMessaging, call(stack, method, url)).await.0)
         }
     }
 
@@ -209,8 +213,10 @@ mod tests {
     async fn what_cannot_be_sent_reaches_nobody() {
         let world = World::new();
         for (method, url) in [("GET", "not a url"), ("G T", "http://dc1.contoso.com/")] {
-            let outcome = world.stacks.call(AgentId::CcmMessaging, call(HttpStack::Ccm, method, url)).await;
+            let asked = world.stacks.call(AgentId::CcmMessaging, call(HttpStack::Ccm, method, url));
+            let (outcome, cause) = journal::caused_by(Some(Cause::Outcome(3)), asked).await;
             assert_eq!(outcome, HttpOutcome::Failed(TransportFailure::NameNotResolved));
+            assert_eq!(cause, Some(Cause::Outcome(3)));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Small agents on one machine, in virtual time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cmsim_agents::framework::{
@@ -8,6 +9,7 @@ use cmsim_agents::framework::{
 };
 use cmsim_logs::{Evidence, cmtrace};
 use cmsim_net::Network;
+use cmsim_sim::journal::{Cause, Event};
 use cmsim_sim::{Clock, Journal, Seed, SimTime, TimeZone};
 use cmsim_wire::hresult::TransportFailure;
 use cmsim_wire::profile::Profile;
@@ -123,6 +125,69 @@ async fn effects_reach_logs_mailboxes_timers_and_the_network() {
     assert_eq!(heard(&handle, AgentId::Scheduler).await[5..], ["timer late"]);
     let log = host.disk().read(r"C:\Windows\CCM\Logs\Scheduler.log").unwrap();
     assert_eq!(cmtrace::parse(&log).unwrap().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_from_an_outcome_names_its_exchange_until_a_timer_runs_out() {
+    /// Asks at its start, passes the outcome on to the other, asks again, and comes back to it a minute later.
+    #[derive(Clone, Debug, Serialize)]
+    struct Asker(bool);
+
+    impl Agent for Asker {
+        fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
+            let call = |id| HttpCall {
+                id: CallId(id),
+                stack: HttpStack::WinHttp,
+                method: "GET".into(),
+                url: "http://nowhere.contoso.com:8530/".into(),
+                headers: Vec::new(),
+                body: Vec::new(),
+                timeout: MINUTE,
+            };
+            let mut line = |text: String| cx.info(Evidence::Inferred, "asker.cpp:1", text);
+            match input {
+                Input::Start if self.0 => {
+                    cx.http(call(1));
+                }
+                Input::Http { call: CallId(1), .. } => {
+                    line("answer 1".to_owned());
+                    cx.tell(AgentId::ScanAgent, Message::PolicyRefreshed);
+                    cx.timer("later", MINUTE, "its second thought");
+                    cx.http(call(2));
+                    cx.info(Evidence::Inferred, "asker.cpp:2", "asked again");
+                }
+                Input::Start => line("start".to_owned()),
+                Input::Http { call, .. } => line(format!("answer {}", call.0)),
+                Input::Timer(_) => line("later".to_owned()),
+                Input::Message(_) => line("told".to_owned()),
+            }
+        }
+    }
+
+    let journal = journal();
+    let host = host_in(&journal);
+    let agents = [(AgentId::Scheduler, true), (AgentId::ScanAgent, false)]
+        .map(|(id, asks)| (id, Box::new(Asker(asks)) as Box<dyn Resident>));
+    let _handle = ClientMachine::new(&host, &network(&journal)).start(agents.into()).unwrap();
+    pass(&journal, 2 * MINUTE).await;
+    let entries = journal.entries();
+    let exchanges: Vec<_> = (0..entries.len()).filter(|n| matches!(entries[*n].event, Event::Exchange(_))).collect();
+    let [first, second] = exchanges[..] else { panic!("{exchanges:?}") };
+    let outcome = |number| Some(Cause::Outcome(number));
+    assert_eq!((entries[first].cause, entries[second].cause), (None, outcome(first)), "an answer led to the second");
+    let lines = entries.iter().filter_map(|entry| match &entry.event {
+        Event::Log { text, .. } => Some((&**text, entry.cause)),
+        _ => None,
+    });
+    let expected = [
+        ("answer 1", outcome(first)),
+        ("answer 2", outcome(second)),
+        ("asked again", outcome(first)),
+        ("later", None),
+        ("start", None),
+        ("told", outcome(first)),
+    ];
+    assert_eq!(lines.collect::<BTreeMap<_, _>>(), BTreeMap::from(expected));
 }
 
 #[tokio::test(start_paused = true)]

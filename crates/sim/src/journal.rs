@@ -1,5 +1,7 @@
 //! What happened, in order: small typed events and a content-addressed store for what is large.
 
+mod cause;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 use crate::{Clock, SimTime};
+
+pub use cause::{Cause, Exchanges, cause, caused_by, while_caused_by};
 
 /// The SHA-256 of a payload, under which the store keeps it once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +45,9 @@ pub struct Entry {
     pub host: Arc<str>,
     /// The component that did it, by its product name.
     pub component: Arc<str>,
+    /// The HTTP exchange in whose handling it happened, if it did. Only with the whole journal at hand does it say which.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
@@ -117,6 +124,8 @@ pub struct Exchange {
     pub server: Option<String>,
     /// Number of the connection within the world.
     pub connection: Option<u64>,
+    /// Which request on that connection it was, from 1, if one was sent.
+    pub request: Option<u32>,
 }
 
 /// The journal of one world. Cheap to clone; all clones write to the same one.
@@ -156,12 +165,16 @@ impl Journal {
         &self.clock
     }
 
-    /// Adds an event that happens now.
-    pub fn record(&self, host: &Arc<str>, component: &Arc<str>, event: Event) {
-        let at = self.clock.now();
-        let entry = Entry { at, host: Arc::clone(host), component: Arc::clone(component), event };
-        self.lock().entries.push(entry);
+    /// Adds an event that happens now, with the cause in force; returns its number, from 0.
+    pub fn record(&self, host: &Arc<str>, component: &Arc<str>, event: Event) -> usize {
+        let (at, cause) = (self.clock.now(), cause());
+        let entry = Entry { at, host: Arc::clone(host), component: Arc::clone(component), cause, event };
+        let mut inner = self.lock();
+        let number = inner.entries.len();
+        inner.entries.push(entry);
+        drop(inner);
         self.grown.notify_waiters();
+        number
     }
 
     /// Waits until the journal has more than `length` entries.

@@ -39,6 +39,8 @@ pub(super) struct Connection {
     pub(super) sender: SendRequest<Full<Bytes>>,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) counts: Arc<Counts>,
+    /// Requests handed over so far.
+    pub(super) requests: u32,
     pub(super) asked: Arc<AtomicBool>,
     /// The server's certificate, on a secure connection.
     pub(super) certificate: Option<CertificateDer<'static>>,
@@ -204,7 +206,8 @@ where
         .await
         .map_err(|error| failure::of_http(&error, Phase::Head, false))?;
     let task = tokio::spawn(connection);
-    Ok(Opened::Connection(Connection { sender, endpoints, counts, asked, certificate: None, task: Some(task) }))
+    let (requests, certificate, task) = (0, None, Some(task));
+    Ok(Opened::Connection(Connection { sender, endpoints, counts, requests, asked, certificate, task }))
 }
 
 impl Options {

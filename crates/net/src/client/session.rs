@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use cmsim_sim::SimTime;
-use cmsim_sim::journal::{Event, Exchange};
+use cmsim_sim::journal::{Cause, Event, Exchange};
 use cmsim_wire::hresult::{TlsFailure, TransportFailure};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -85,6 +85,11 @@ impl Session {
     /// # Errors
     /// The class of the failure if no complete answer arrived.
     pub async fn send(&self, request: Request) -> Result<Response, TransportFailure> {
+        self.send_recorded(request).await.1
+    }
+
+    /// Like [`Session::send`]; says too what the exchange is as the cause of what its outcome leads to.
+    pub async fn send_recorded(&self, request: Request) -> (Cause, Result<Response, TransportFailure>) {
         let options = self.options();
         let clock = self.0.network.clock();
         let who = format!("{} {}", self.0.host, options.component);
@@ -92,8 +97,8 @@ impl Session {
         let mut trace = Trace::new(self.now());
         let headers = headers_to_send(&request, &options);
         let result = self.attempts(&request, &headers, &options, &mut trace).await;
-        self.record(&request, headers, &options.component, trace, &result);
-        result
+        let number = self.record(&request, headers, &options.component, trace, &result);
+        (Cause::Outcome(number), result)
     }
 
     fn now(&self) -> SimTime {
@@ -192,6 +197,8 @@ impl Session {
                 return Err(Failed::now(TransportFailure::NotHttp));
             }
         };
+        connection.requests += 1;
+        trace.request = Some(connection.requests);
         let answer = self.received(&mut connection, message, limit, options.max_body, trace).await;
         let (head, body) = match answer {
             Ok(answer) => answer,
@@ -277,7 +284,7 @@ impl Session {
         component: &Arc<str>,
         trace: Trace,
         result: &Result<Response, TransportFailure>,
-    ) {
+    ) -> usize {
         let journal = self.0.network.journal();
         let store = |bytes: &Bytes| (!bytes.is_empty()).then(|| journal.store(bytes));
         let (server, connection) = trace.server.unzip();
@@ -296,8 +303,9 @@ impl Session {
             failure: result.as_ref().err().map(ToString::to_string),
             server,
             connection,
+            request: trace.request,
         };
-        journal.record(&self.0.host, component, Event::Exchange(Box::new(exchange)));
+        journal.record(&self.0.host, component, Event::Exchange(Box::new(exchange)))
     }
 }
 
@@ -321,11 +329,14 @@ struct Trace {
     status: Option<(u16, String)>,
     headers: Vec<(String, String)>,
     server: Option<(String, u64)>,
+    /// Which request on its connection it is.
+    request: Option<u32>,
 }
 
 impl Trace {
     fn new(now: SimTime) -> Self {
-        Self { started: now, connecting: None, answered: None, status: None, headers: Vec::new(), server: None }
+        let headers = Vec::new();
+        Self { started: now, connecting: None, answered: None, status: None, headers, server: None, request: None }
     }
 }
 

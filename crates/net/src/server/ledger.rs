@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use cmsim_sim::journal::{self, Cause};
 use cmsim_sim::{Clock, SimTime};
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,12 +24,15 @@ pub(crate) struct Ledger {
 struct State {
     received: u64,
     sent: u64,
+    /// Requests whose head was read, over the life of the connection.
+    requests: u32,
     first_byte: Option<SimTime>,
     head: HeadCheck,
     current: Option<Current>,
 }
 
 struct Current {
+    cause: Cause,
     method: Method,
     target: Uri,
     version: Version,
@@ -57,10 +61,18 @@ impl Ledger {
         self.lock().first_byte.is_some()
     }
 
-    /// A request head was read; says whether it must be refused.
-    pub(crate) fn begin<B>(&self, request: &http::Request<B>) -> Option<HeadRefusal> {
+    /// The request that is being read, as a cause: the one after those whose head was read.
+    pub(crate) fn next_request(&self) -> Cause {
+        Cause::Request { connection: self.peer.connection, number: self.lock().requests + 1 }
+    }
+
+    /// A request head was read; says what it is as a cause, and whether it must be refused.
+    pub(crate) fn begin<B>(&self, request: &http::Request<B>) -> (Cause, Option<HeadRefusal>) {
+        let cause = self.next_request();
         let mut state = self.lock();
+        state.requests += 1;
         state.current = Some(Current {
+            cause,
             method: request.method().clone(),
             target: request.uri().clone(),
             version: request.version(),
@@ -70,11 +82,12 @@ impl Ledger {
             finished: false,
         });
         let no_host = request.version() == Version::HTTP_11 && !request.headers().contains_key(http::header::HOST);
-        if state.head.has_two_lengths() {
+        let refusal = if state.head.has_two_lengths() {
             Some(HeadRefusal::TwoLengths)
         } else {
             no_host.then_some(HeadRefusal::NoHost)
-        }
+        };
+        (cause, refusal)
     }
 
     pub(crate) fn answered(&self, status: StatusCode, extensions: &Extensions) {
@@ -133,7 +146,7 @@ impl Ledger {
         state.head.reset();
         // The observer may write files; it must not do so under the lock.
         drop(state);
-        self.observer.exchange(exchange);
+        journal::while_caused_by(Some(current.cause), || self.observer.exchange(exchange));
     }
 }
 

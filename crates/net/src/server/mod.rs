@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cmsim_sim::journal;
 use cmsim_sim::{Clock, SimTime};
 use cmsim_wire::hresult::TlsFailure;
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri, Version};
@@ -361,7 +362,9 @@ where
                 // The client went away; an exchange that this cut short is reported by the stream's end.
                 return;
             };
-            self.observer.ending(&peer, ending);
+            // An idle connection ends by itself; everything else is about the request that was coming in.
+            let cause = (ending != Ending::Idle).then(|| ledger.next_request());
+            journal::while_caused_by(cause, || self.observer.ending(&peer, ending));
         }
     }
 }

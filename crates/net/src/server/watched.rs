@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use cmsim_sim::journal::{self, Cause};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -38,10 +39,10 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let ledger = Arc::clone(&self.ledger);
         let inner = self.inner.clone();
-        let refusal = ledger.begin(&request);
+        let (cause, refusal) = ledger.begin(&request);
         let asks_for_head_only = request.method() == Method::HEAD;
         request.extensions_mut().insert(Arc::clone(ledger.peer()));
-        Box::pin(async move {
+        let serving = async move {
             let response = match refusal {
                 Some(refusal) => refuse(refusal),
                 None => inner.oneshot(request).await?.map(Watched::new),
@@ -51,10 +52,12 @@ where
             let sends_nothing =
                 asks_for_head_only || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
             body.ledger = Some(ledger);
+            body.cause = Some(cause);
             body.expected = body.size_hint().exact();
             body.ended = sends_nothing || body.is_end_stream();
             Ok(Response::from_parts(parts, body))
-        })
+        };
+        Box::pin(journal::caused_by(Some(cause), serving))
     }
 }
 
@@ -62,6 +65,8 @@ where
 pub(crate) struct Watched<B> {
     inner: Option<B>,
     ledger: Option<Arc<Ledger>>,
+    /// The request that it answers; the library asks for the body when the service is done.
+    cause: Option<Cause>,
     /// The exact length, if the body knows it: the library does not ask for more then.
     expected: Option<u64>,
     delivered: u64,
@@ -76,7 +81,7 @@ impl<B> Watched<B> {
     }
 
     pub(crate) fn empty() -> Self {
-        Self { inner: None, ledger: None, expected: None, delivered: 0, ended: false }
+        Self { inner: None, ledger: None, cause: None, expected: None, delivered: 0, ended: false }
     }
 }
 
@@ -85,11 +90,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
     type Error = B::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let cause = self.cause;
         let Some(inner) = &mut self.inner else {
             self.ended = true;
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(inner).poll_frame(cx));
+        let frame = ready!(journal::while_caused_by(cause, || Pin::new(inner).poll_frame(cx)));
         let ended = self.inner.as_ref().is_none_or(Body::is_end_stream);
         match &frame {
             None => self.ended = true,
