@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod clients;
+mod hardware;
 mod in_process;
 mod network;
 mod observe;

@@ -11,6 +11,7 @@ use cmsim_sitedb::{
 };
 use cmsim_wire::profile::SiteGeneration;
 use cmsim_world::{Host, Membership};
+use uuid::Uuid;
 
 use crate::network::{Surroundings, subnets};
 use crate::settings::{Settings, StageError};
@@ -22,13 +23,20 @@ pub const HTTP_POINT: &str = "http://PS1SITE.CONTOSO.COM:8530";
 /// URL of the software update point on HTTPS (article).
 pub const HTTPS_POINT: &str = "https://PS1SYS.CONTOSO.COM:8531";
 
+/// The boundary group of every client: number and unique id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HomeGroup {
+    pub(crate) id: i64,
+    pub(crate) guid: Uuid,
+}
+
 /// Creates the site database with everything an administrator and discovery have put there.
 pub(crate) async fn create(
     settings: &Settings,
     world: &Surroundings,
     journal: &Journal,
     seed: &Seed,
-) -> Result<SiteDb, StageError> {
+) -> Result<(SiteDb, HomeGroup), StageError> {
     let failed = |what: &'static str| StageError::part::<SiteDbError>(what);
     let database = settings
         .database(journal.clock(), "site.db")
@@ -46,11 +54,11 @@ pub(crate) async fn create(
         .map_err(failed("cannot apply the schema of the site database"))?;
     add_site(&site, settings).await.map_err(failed("cannot set up the site"))?;
     add_update_points(&site).await.map_err(failed("cannot set up the software update points"))?;
-    add_boundaries(&site, settings, seed).await.map_err(failed("cannot set up the boundaries"))?;
+    let group = add_boundaries(&site, settings, seed).await.map_err(failed("cannot set up the boundaries"))?;
     for host in world.hosts.values() {
         site.discover(&discovered(host)).await.map_err(failed("cannot discover the machines"))?;
     }
-    Ok(site)
+    Ok((site, group))
 }
 
 async fn add_site(site: &SiteDb, settings: &Settings) -> Result<(), SiteDbError> {
@@ -117,7 +125,7 @@ async fn add_update_points(site: &SiteDb) -> Result<(), SiteDbError> {
     Ok(())
 }
 
-async fn add_boundaries(site: &SiteDb, settings: &Settings, seed: &Seed) -> Result<(), SiteDbError> {
+async fn add_boundaries(site: &SiteDb, settings: &Settings, seed: &Seed) -> Result<HomeGroup, SiteDbError> {
     let mut boundaries =
         vec![site.add_boundary(&BoundaryRecord::AdSite(topology::AD_SITE.to_owned()), topology::AD_SITE).await?];
     for subnet in subnets(settings) {
@@ -133,17 +141,18 @@ async fn add_boundaries(site: &SiteDb, settings: &Settings, seed: &Seed) -> Resu
             vec![topology::fqdn(topology::SITE_SERVER), topology::fqdn(topology::SITE_SYSTEM)]
         }
     };
-    site.add_boundary_group(&BoundaryGroupRecord {
-        unique_id: seed.stream("boundary-group").uuid(),
+    let guid = seed.stream("boundary-group").uuid();
+    let group = BoundaryGroupRecord {
+        unique_id: guid,
         name: "Headquarters".to_owned(),
         assigned_site: Some(topology::SITE_CODE.to_owned()),
         site_default: false,
         boundaries,
         systems,
         systems_site: topology::SITE_CODE.to_owned(),
-    })
-    .await?;
-    Ok(())
+    };
+    let id = site.add_boundary_group(&group).await?;
+    Ok(HomeGroup { id, guid })
 }
 
 /// What Active Directory system discovery knows of a machine.

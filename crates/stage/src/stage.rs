@@ -23,7 +23,7 @@ use crate::network::{Surroundings, surroundings};
 use crate::policy::{self, Deployment};
 use crate::roles::{self, Roles};
 use crate::settings::{Action, Settings, StageError};
-use crate::{catalogue, clients, site, topology};
+use crate::{catalogue, clients, hardware, site, topology};
 
 /// A world with everything in it. [`Stage::start`] sets it going.
 pub struct Stage {
@@ -61,7 +61,7 @@ impl Stage {
         let seed = Seed::new(settings.seed);
         let journal = Journal::new(clock.clone());
         let surroundings = surroundings(settings, &journal, &seed)?;
-        let db = site::create(settings, &surroundings, &journal, &seed).await?;
+        let (db, group) = site::create(settings, &surroundings, &journal, &seed).await?;
         let catalogue = catalogue::catalogue(&settings.profile, &seed);
         let failed = "cannot fill the site's catalogue";
         db.import_categories(topology::SITE_CODE, &catalogue::categories(&catalogue))
@@ -74,7 +74,8 @@ impl Stage {
         let client_names: Vec<String> = (1..=settings.clients).map(topology::client_name).collect();
         for name in &client_names {
             let host = surroundings.server(name)?;
-            clients::install(host)?;
+            hardware::describe(host)?;
+            clients::install(host, group)?;
             catalogue::install_machine(&catalogue, host)?;
         }
         let deployments = seed.stream("deployments");

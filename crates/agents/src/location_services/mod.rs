@@ -6,8 +6,13 @@ use std::collections::BTreeMap;
 
 use cmsim_logs::Evidence::{Article, Field, Inferred};
 use cmsim_logs::Log;
+use cmsim_wire::ccm::cim_time;
 use cmsim_wire::ccm::endpoint;
-use cmsim_wire::location::{ClientLocation, SubnetAddress, WsusLocationReply, WsusLocationRequest};
+use cmsim_wire::location::{
+    BoundaryGroup, BoundaryGroups, ClientLocation, SubnetAddress, WsusLocationReply, WsusLocationRequest,
+};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,7 +20,7 @@ use management_point::{Errors, THRESHOLD, Verdict};
 
 use crate::framework::{
     Agent, AgentId, Context, Endpoint, Input, Location, LogLine, Machine, Message, Outgoing, Process, ReplyBody,
-    SourceKey, braced, instance, wmi_datetime,
+    SourceKey, WmiValue, braced, instance, wmi_datetime,
 };
 use crate::settings::{self, SoftwareUpdates};
 use crate::site::Site;
@@ -257,8 +262,29 @@ fn whereabouts(machine: &dyn Machine) -> ClientLocation {
         forest: place.forest.clone(),
         domain: place.domain.clone(),
         addresses: place.interfaces.iter().filter_map(address).collect(),
-        boundary_groups: None,
+        boundary_groups: settings::boundary_groups_decide(machine).then(|| boundary_groups(machine)).flatten(),
     }
+}
+
+/// The cached boundary groups of a client of the current branch (field: such location requests carry them).
+fn boundary_groups(machine: &dyn Machine) -> Option<BoundaryGroups> {
+    let cache = machine.wmi(NAMESPACE, "BoundaryGroupCache").ok()?.into_iter().next()?;
+    let list = |name| match cache.get(name) {
+        Some(WmiValue::List(items)) => items.iter().filter_map(WmiValue::text).collect(),
+        _ => Vec::new(),
+    };
+    let retrieved = cim_time::parse(settings::text(&cache, "CacheToken")?)?;
+    let local = retrieved - SignedDuration::from_mins(i64::from(machine.bias_minutes()));
+    let groups = list("BoundaryGroupIDs").into_iter().zip(list("BoundaryGroupGUIDs"));
+    Some(BoundaryGroups {
+        retrieved: local.to_zoned(TimeZone::UTC).datetime(),
+        on_vpn: false,
+        groups: groups
+            .filter_map(|(id, guid): (&str, &str)| {
+                Some(BoundaryGroup { id: id.parse().ok()?, guid: guid.parse().ok()?, flag: 0 })
+            })
+            .collect(),
+    })
 }
 
 #[cfg(test)]
@@ -327,6 +353,24 @@ mod tests {
             matches!(&tells(&effects)[0], (AgentId::ScanAgent, Message::WsusLocations { request: REQUEST, locations }) if locations.len() == 2)
         );
         assert_eq!(machine.wmi(NAMESPACE, REQUESTS).unwrap(), []);
+    }
+
+    #[test]
+    fn a_client_of_the_current_branch_names_its_boundary_groups() {
+        let mut machine = assigned();
+        machine.profile = cmsim_wire::profile::Profile::windows_11();
+        assert_eq!(whereabouts(&machine).boundary_groups, None, "nothing cached yet");
+        let row = instance([
+            ("BoundaryGroupIDs", WmiValue::List(vec!["5".into()])),
+            ("BoundaryGroupGUIDs", WmiValue::List(vec!["8f1d2c3b-4a59-4687-9081-a2b3c4d5e6f7".into()])),
+            ("CacheToken", "20140120171700.000000+000".into()),
+        ]);
+        machine.put_wmi(NAMESPACE, "BoundaryGroupCache", &[], row).unwrap();
+        let block = whereabouts(&machine).boundary_groups.unwrap();
+        assert_eq!(block.groups[0].id, 5);
+        assert_eq!(block.retrieved.to_string(), "2014-01-20T12:17:00");
+        machine.profile = cmsim_wire::profile::Profile::windows_7();
+        assert_eq!(whereabouts(&machine).boundary_groups, None);
     }
 
     #[test]

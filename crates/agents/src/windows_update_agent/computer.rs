@@ -1,12 +1,14 @@
 //! What the agent tells a server about its computer.
 
+use cmsim_wire::ccm::cim_time;
 use cmsim_wire::profile::WuaGeneration;
 use cmsim_wire::wusp::register_computer::{ComputerInfo, Windows10Info};
 use cmsim_wire::wusp::report_event_batch::ExtendedData;
-use cmsim_wire::wusp::sync_updates::{Device, ProductsParameters};
+use cmsim_wire::wusp::sync_updates::ProductsParameters;
 use jiff::Timestamp;
 
-use crate::framework::{Machine, WmiInstance, WmiValue};
+use super::devices::CIMV2;
+use crate::framework::{Machine, WmiInstance};
 use crate::settings;
 
 /// Brand and model as WMI has them, `unknown` where it says nothing (capture: unknown fields are sent so).
@@ -14,16 +16,23 @@ struct Brand {
     manufacturer: String,
     model: String,
     bios: String,
+    bios_date: Timestamp,
 }
 
 impl Brand {
     fn read(machine: &dyn Machine) -> Self {
-        let first = |class: &str| machine.wmi(r"root\cimv2", class).ok().and_then(|rows| rows.into_iter().next());
+        let first = |class: &str| machine.wmi(CIMV2, class).ok().and_then(|rows| rows.into_iter().next());
         let text = |row: &Option<WmiInstance>, name: &str| {
             row.as_ref().and_then(|row| settings::text(row, name)).unwrap_or("unknown").to_owned()
         };
         let (system, bios) = (first("Win32_ComputerSystem"), first("Win32_BIOS"));
-        Self { manufacturer: text(&system, "Manufacturer"), model: text(&system, "Model"), bios: text(&bios, "Name") }
+        let date = bios.as_ref().and_then(|row| cim_time::parse(settings::text(row, "ReleaseDate")?));
+        Self {
+            manufacturer: text(&system, "Manufacturer"),
+            model: text(&system, "Model"),
+            bios: text(&bios, "SMBIOSBIOSVersion"),
+            bios_date: date.unwrap_or(Timestamp::UNIX_EPOCH),
+        }
     }
 }
 
@@ -62,7 +71,7 @@ pub(super) fn info(machine: &dyn Machine) -> ComputerInfo {
         computer_model: Some(brand.model),
         bios_version: Some(brand.bios.clone()),
         bios_name: Some(brand.bios),
-        bios_release_date: Timestamp::UNIX_EPOCH,
+        bios_release_date: brand.bios_date,
         processor_architecture: Some(if os.x64 { "AMD64" } else { "x86" }.to_owned()),
         suite_mask: i16::try_from(os.suite_mask).unwrap_or(i16::MAX),
         old_product_type: os.product_type,
@@ -73,45 +82,75 @@ pub(super) fn info(machine: &dyn Machine) -> ComputerInfo {
     }
 }
 
-/// The devices of the driver pass, as Plug and Play lists them.
-pub(super) fn devices(machine: &dyn Machine) -> Vec<Device> {
-    let list = |row: &WmiInstance, name: &str| match row.get(name) {
-        Some(WmiValue::List(items)) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
-        _ => Vec::new(),
-    };
-    machine
-        .wmi(r"root\cimv2", "Win32_PnPEntity")
-        .unwrap_or_default()
-        .iter()
-        .map(|row| Device {
-            hardware_ids: list(row, "HardwareID"),
-            compatible_ids: list(row, "CompatibleID"),
-            ..Device::default()
-        })
-        .collect()
+/// The client version of a current agent that is not the one of its user agent (capture).
+const CLIENT_LIBRARY: &str = "1451.2601.23012.0";
+
+/// Version of the cumulative update: of the build that an enablement package raised (capture: 26100 under 26200).
+fn cumulative(version: &[u32; 4]) -> String {
+    let [major, minor, build, revision] = version;
+    let build = if *build == 26_200 { 26_100 } else { *build };
+    format!("{major}.{minor}.{build}.{revision}")
 }
 
-/// `ProductsParameters` of current agents; none for 7.6. The pairs are a selection of the captured ones.
+/// `ProductsParameters` of current agents; none for 7.6. Names, order and form of the pairs are captured; of the sixty
+/// captured ones, those about sensors, Defender and disks are left out. What a machine says of itself comes from its
+/// facts, the rest is what an unremarkable machine of an organization says.
 pub(super) fn products(caller: &str, server: &str, machine: &dyn Machine) -> Option<ProductsParameters> {
     let profile = machine.profile();
     if profile.wua == WuaGeneration::Wua76 {
         return None;
     }
     let version = profile.os.version.map(|part| part.to_string()).join(".");
+    let (sku, brand) = (profile.os.sku.to_string(), Brand::read(machine));
+    let lcu = cumulative(&profile.os.version);
     let pairs = [
-        ("App", "WU".to_owned()),
-        ("AppVer", profile.wua_version.clone()),
-        ("DeviceFamily", "Windows.Desktop".to_owned()),
-        ("InstallLanguage", "en-US".to_owned()),
-        ("IsDomainJoined", u8::from(machine.place().domain.is_some()).to_string()),
-        ("OSArchitecture", "AMD64".to_owned()),
-        ("OSSkuId", profile.os.sku.to_string()),
-        ("OSVersion", version),
-        ("UpdateServiceUrl", server.to_owned()),
+        ("ActivationChannel", "Volume:GVLK"),
+        ("App", "WU_OS"),
+        ("AppVer", &profile.wua_version),
+        ("AttrDataVer", "344"),
+        ("BranchReadinessLevel", "CB"),
+        ("CurrentBranch", "ge_release"),
+        ("DefaultUserRegion", "244"),
+        ("DeviceFamily", "Windows.Desktop"),
+        ("DL_OSVersion", &version),
+        ("FirmwareVersion", &brand.bios),
+        ("FlightingBranchName", ""),
+        ("FlightRing", "Retail"),
+        ("HotpatchError", "0"),
+        ("InstallationType", "Client"),
+        ("InstallLanguage", "en-US"),
+        ("IsCloudDomainJoined", "0"),
+        ("IsContainerMgrInstalled", "1"),
+        ("IsDeviceRetailDemo", "0"),
+        ("IsEdgeWithChromiumInstalled", "1"),
+        ("IsFlightingEnabled", "0"),
+        ("IsMDMEnrolled", "0"),
+        ("IsVirtualDevice", "1"),
+        ("IsWindows365Device", "0"),
+        ("LCUVer", &lcu),
+        ("OEMModel", &brand.model),
+        ("OEMName_Uncleaned", &brand.manufacturer),
+        ("OSArchitecture", "AMD64"),
+        ("OSSkuId", &sku),
+        ("OSUILocale", "en-US"),
+        ("OSVersion", &version),
+        ("ProductType", "WinNT"),
+        ("SecureBootCapable", "1"),
+        ("TelemetryLevel", "1"),
+        ("TPMVersion", "2"),
+        ("UpdateManagementGroup", "2"),
+        ("UpdateServiceUrl", server),
+        ("VBSState", "0"),
+        ("WuClientVer", CLIENT_LIBRARY),
     ];
+    let facts = machine.facts();
+    let pair = |(name, value): &(&str, &str)| {
+        let value = facts.device_attribute(name).unwrap_or_else(|| (*value).to_owned());
+        format!("{name}={value};")
+    };
     Some(ProductsParameters {
         sync_current_version_only: false,
-        device_attributes: pairs.iter().map(|(name, value)| format!("{name}={value};")).collect(),
+        device_attributes: pairs.iter().map(pair).collect(),
         caller_attributes: format!("Interactive=0;SheddingAware=1;Id={caller};"),
     })
 }

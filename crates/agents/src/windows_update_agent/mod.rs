@@ -2,6 +2,8 @@
 //! the ConfigMgr client asks it to (WindowsUpdate.log, ReportingEvents.log).
 
 mod computer;
+mod devices;
+mod fragments;
 mod policy;
 mod report;
 mod results;

@@ -24,7 +24,7 @@ use super::results::{bundled, categories, found_update};
 use super::store::DataStore;
 use super::talk::{self, Failure};
 use super::trace::{self, TALKER};
-use super::{WindowsUpdateAgent, computer, policy, self_update};
+use super::{WindowsUpdateAgent, computer, devices, policy, self_update};
 use crate::framework::{CallId, Context, FoundUpdate, HttpOutcome, SearchRequest, UpdateState};
 
 /// Calls of SyncUpdates in one scan (docs).
@@ -261,13 +261,14 @@ impl WindowsUpdateAgent {
             installed_non_leaf_update_ids: installed,
             // The driver pass leaves the software out (capture).
             other_cached_update_ids: if drivers { Vec::new() } else { other },
-            system_spec: if drivers { computer::devices(cx.machine) } else { Vec::new() },
+            system_spec: if drivers { devices::devices(cx.machine) } else { Vec::new() },
             cached_driver_ids: cached_drivers,
             skip_software_sync: drivers,
             filter_category_ids: Vec::new(),
             need_two_group_out_of_scope_updates: Some(true),
             also_perform_regular_sync: windows_10.then_some(false),
-            computer_spec: windows_10.then(Vec::new),
+            // Empty but in the driver pass, which names the computer (capture).
+            computer_spec: windows_10.then(|| if drivers { devices::computer_ids(cx.machine) } else { Vec::new() }),
             feature_score_matching_key: (windows_10 && drivers).then(|| "AMD64.10.0".to_owned()),
             products_parameters: products,
         }

@@ -14,6 +14,8 @@ use cmsim_wire::wusp::sync_updates::{DeploymentAction, SyncUpdatesResponse, Upda
 use cmsim_wire::wusp::{AuthorizationCookie, Cookie};
 use serde::{Deserialize, Serialize};
 
+use super::fragments;
+
 /// `E_INVALIDARG`: what an update without a deployment makes of a scan (capture).
 const E_INVALIDARG: HResult = HResult(0x8007_0057);
 /// `WU_E_XML_INVALID`: metadata that cannot be read (docs).
@@ -37,7 +39,7 @@ pub(super) struct Revision {
 impl Revision {
     /// The core fragment. Only readable ones are ever stored.
     pub(super) fn core(&self) -> Option<Arc<CoreFragment>> {
-        self.core.clone().or_else(|| CoreFragment::decode(&self.xml).ok().map(Arc::new))
+        self.core.clone().or_else(|| fragments::shared(&self.xml).ok().map(|(_, core)| core))
     }
 }
 
@@ -208,8 +210,8 @@ impl DataStore {
 
 fn revision(update: &UpdateInfo, facts: &dyn MachineFacts) -> Result<Revision, HResult> {
     let deployment = update.deployment.as_ref().ok_or(E_INVALIDARG)?;
-    let xml = update.xml.clone().ok_or(XML_INVALID)?;
-    let core = CoreFragment::decode(&xml).map_err(|_| XML_INVALID)?;
+    let text = update.xml.as_ref().ok_or(XML_INVALID)?;
+    let (xml, core) = fragments::shared(text).map_err(|_| XML_INVALID)?;
     Ok(Revision {
         identity: core.identity,
         leaf: update.is_leaf,
@@ -217,7 +219,7 @@ fn revision(update: &UpdateInfo, facts: &dyn MachineFacts) -> Result<Revision, H
         driver: core.properties.update_type == UpdateType::Driver,
         // A rule that cannot be evaluated does not make a prerequisite met.
         installed: !update.is_leaf && is_installed(&core, facts).unwrap_or(false),
-        core: Some(Arc::new(core)),
+        core: Some(core),
         xml,
     })
 }
