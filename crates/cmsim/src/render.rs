@@ -12,8 +12,14 @@ use crate::exit::Failure;
 pub(crate) fn failure(failure: &Failure) {
     eprintln!("error: {}", failure.what);
     let mut cause = failure.why.as_deref().map(|why| why as &dyn std::error::Error);
+    let mut told = String::new();
     while let Some(error) = cause {
-        eprintln!("  because {error}");
+        let text = error.to_string();
+        // Many errors already say in their own words what caused them.
+        if !told.contains(&text) {
+            eprintln!("  because {text}");
+            told = text;
+        }
         cause = error.source();
     }
     if let Some(help) = &failure.help {
