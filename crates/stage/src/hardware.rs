@@ -172,7 +172,10 @@ fn array<T: AsRef<str>>(ids: &[T]) -> WmiValue {
 }
 
 fn devices(host: &Host) -> Vec<Instance> {
-    let version = host.profile().os.version.map(|part| part.to_string()).join(".");
+    let [major, minor, build, revision] = host.profile().os.version;
+    // An enablement package raises the build, not the drivers (capture: 26100 under 26200).
+    let build = if build == 26_200 { 26_100 } else { build };
+    let version = format!("{major}.{minor}.{build}.{revision}");
     let mut found = Vec::new();
     for device in &DEVICES {
         found.push(entity(device.id, device.class, device.class_id, array(device.hardware), array(device.compatible)));
