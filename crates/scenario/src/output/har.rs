@@ -41,6 +41,9 @@ struct HarEntry {
     server_ip_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<String>,
+    /// The number of the exchange's event, as `truth.json` names it.
+    #[serde(rename = "_event")]
+    event: usize,
     #[serde(rename = "_host")]
     host: String,
     #[serde(rename = "_component")]
@@ -81,7 +84,7 @@ struct Response {
     headers: Vec<NameValue>,
     content: Content,
     #[serde(rename = "redirectURL")]
-    redirect_url: &'static str,
+    redirect_url: String,
     headers_size: i32,
     body_size: usize,
     #[serde(rename = "_error", skip_serializing_if = "Option::is_none")]
@@ -115,30 +118,36 @@ struct Timings {
     receive: i64,
 }
 
-/// The HAR file of everything in `journal`.
+/// The HAR file of everything in `journal`, by the time at which the exchanges began.
 pub(super) fn har(journal: &Journal) -> Har {
+    let mut exchanges =
+        journal.with_entries(|entries| entries.iter().enumerate().filter_map(exchange).collect::<Vec<_>>());
+    exchanges.sort_by_key(|(event, _, exchange)| (begun(exchange), *event));
     let mut seen = BTreeMap::new();
-    let exchanges = journal.with_entries(|entries| entries.iter().filter_map(exchange).collect::<Vec<_>>());
-    let entries = exchanges
-        .into_iter()
-        .enumerate()
-        .map(|(number, (entry, exchange))| entry_of(number, &entry, &exchange, journal, &mut seen))
-        .collect();
+    let numbered = exchanges.iter().enumerate();
+    let entries = numbered.map(|(number, exchange)| entry_of(number, exchange, journal, &mut seen)).collect();
     let creator = Creator { name: "cmsim", version: env!("CARGO_PKG_VERSION") };
     Har { log: Log { version: "1.2", creator, entries } }
 }
 
-fn exchange(entry: &Entry) -> Option<(Entry, Exchange)> {
+/// An exchange with its entry and the entry's number.
+type Found = (usize, Entry, Exchange);
+
+fn exchange((number, entry): (usize, &Entry)) -> Option<Found> {
     match &entry.event {
-        Event::Exchange(exchange) => Some((entry.clone(), (**exchange).clone())),
+        Event::Exchange(exchange) => Some((number, entry.clone(), (**exchange).clone())),
         _ => None,
     }
 }
 
+fn begun(exchange: &Exchange) -> SimTime {
+    exchange.connecting.unwrap_or(exchange.started)
+}
+
 type Seen = BTreeMap<PayloadId, usize>;
 
-fn entry_of(number: usize, entry: &Entry, exchange: &Exchange, journal: &Journal, seen: &mut Seen) -> HarEntry {
-    let begun = exchange.connecting.unwrap_or(exchange.started);
+fn entry_of(number: usize, (event, entry, exchange): &Found, journal: &Journal, seen: &mut Seen) -> HarEntry {
+    let begun = begun(exchange);
     let request_size = body_size(exchange.request_body, journal);
     HarEntry {
         started_date_time: begun.timestamp().to_string(),
@@ -159,6 +168,7 @@ fn entry_of(number: usize, entry: &Entry, exchange: &Exchange, journal: &Journal
         timings: timings(exchange),
         server_ip_address: exchange.server.as_ref().map(|server| server.split(':').next().unwrap_or(server).to_owned()),
         connection: exchange.connection.map(|number| number.to_string()),
+        event: *event,
         host: entry.host.to_string(),
         component: entry.component.to_string(),
     }
@@ -175,7 +185,7 @@ fn response(number: usize, exchange: &Exchange, journal: &Journal, seen: &mut Se
         cookies: [],
         headers: name_values(&exchange.response_headers),
         content: Content { size, body: body.unwrap_or_default() },
-        redirect_url: "",
+        redirect_url: header(&exchange.response_headers, "Location").unwrap_or_default(),
         headers_size: -1,
         body_size: size,
         error: exchange.failure.clone(),
@@ -197,6 +207,10 @@ fn millis(from: SimTime, to: SimTime) -> u64 {
     u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX)
 }
 
+fn header(headers: &[(String, String)], wanted: &str) -> Option<String> {
+    headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.clone())
+}
+
 fn name_values(headers: &[(String, String)]) -> Vec<NameValue> {
     headers.iter().map(|(name, value)| NameValue { name: name.clone(), value: value.clone() }).collect()
 }
@@ -215,10 +229,7 @@ fn body_size(id: Option<PayloadId>, journal: &Journal) -> usize {
 }
 
 fn body(id: PayloadId, number: usize, headers: &[(String, String)], journal: &Journal, seen: &mut Seen) -> Body {
-    let mime_type = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-        .map_or_else(String::new, |(_, value)| value.clone());
+    let mime_type = header(headers, "Content-Type").unwrap_or_default();
     let bytes = journal.payload(id).unwrap_or_default();
     if bytes.len() > LARGE_BODY {
         if let Some(first) = seen.get(&id) {
@@ -236,4 +247,100 @@ fn body(id: PayloadId, number: usize, headers: &[(String, String)], journal: &Jo
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use cmsim_sim::{Clock, TimeZone};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn at(millis: i64) -> SimTime {
+        SimTime::from_millis(millis)
+    }
+
+    fn journal() -> Journal {
+        Journal::new(Clock::virtual_time(at(0), TimeZone::utc()))
+    }
+
+    fn answered(url: &str, started: i64, ended: i64) -> Exchange {
+        Exchange {
+            started: at(started),
+            connecting: None,
+            answered: Some(at(ended - 1)),
+            ended: at(ended),
+            url: url.to_owned(),
+            method: "POST".to_owned(),
+            request_headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
+            request_body: None,
+            status: Some((200, "OK".to_owned())),
+            response_headers: Vec::new(),
+            response_body: None,
+            failure: None,
+            server: Some("192.168.2.11:80".to_owned()),
+            connection: Some(4),
+            request: Some(1),
+        }
+    }
+
+    /// The entries of the file about exchanges that ended in this order.
+    fn entries(journal: &Journal, exchanges: Vec<Exchange>) -> Vec<Value> {
+        for exchange in exchanges {
+            journal.record(&"CLIENT1".into(), &"Test".into(), Event::Exchange(Box::new(exchange)));
+        }
+        let har = serde_json::to_value(har(journal)).unwrap();
+        har["log"]["entries"].as_array().unwrap().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_order_is_that_of_the_beginnings() {
+        let connecting = Exchange { connecting: Some(at(5)), ..answered("http://a/second", 30, 40) };
+        let exchanges = vec![answered("http://a/third?x=1&y", 10, 20), connecting, answered("http://a/first", 1, 50)];
+        let entries = entries(&journal(), exchanges);
+        let told: Vec<_> = entries.iter().map(|entry| (entry["_event"].as_u64(), entry["time"].as_u64())).collect();
+        assert_eq!(told, [(Some(2), Some(49)), (Some(1), Some(35)), (Some(0), Some(10))]);
+        assert_eq!(entries[1]["timings"], serde_json::json!({ "connect": 25, "send": 0, "wait": 9, "receive": 1 }));
+        assert_eq!(entries[0]["timings"]["connect"], -1);
+        let query = serde_json::json!([{ "name": "x", "value": "1" }, { "name": "y", "value": "" }]);
+        assert_eq!(entries[2]["request"]["queryString"], query);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_body_stands_there_once_and_a_small_one_wherever_it_was() {
+        let journal = journal();
+        let (large, small) = (journal.store(&vec![b'x'; LARGE_BODY + 1]), journal.store(&vec![b'x'; LARGE_BODY]));
+        let first = Exchange { response_body: Some(large), request_body: Some(small), ..answered("http://a/", 1, 9) };
+        // Ended before the first, began after it.
+        let second =
+            Exchange { started: at(2), request_body: Some(large), response_body: Some(small), ..first.clone() };
+        let entries = entries(&journal, vec![second, first]);
+        let (posted, content) = (&entries[1]["request"]["postData"], &entries[0]["response"]["content"]);
+        assert_eq!(content["text"].as_str().unwrap().len(), LARGE_BODY + 1);
+        assert_eq!(posted["comment"], format!("same body as entry 0, sha256 {large}"));
+        assert_eq!((posted.get("text"), &entries[1]["request"]["bodySize"]), (None, &(LARGE_BODY + 1).into()));
+        assert_eq!(entries[0]["request"]["postData"]["text"], entries[1]["response"]["content"]["text"]);
+        assert_eq!(posted["mimeType"], "text/xml");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_exchange_has_all_fields_and_says_why() {
+        let (status, answered_at, failure) = (None, None, Some("connection refused".to_owned()));
+        let failed =
+            Exchange { status, answered: answered_at, failure, connection: None, ..answered("http://a/", 3, 7) };
+        let entries = entries(&journal(), vec![Exchange { server: None, ..failed }]);
+        let response = &entries[0]["response"];
+        assert_eq!((&response["status"], &response["statusText"]), (&0.into(), &"".into()));
+        assert_eq!(response["content"], serde_json::json!({ "size": 0, "mimeType": "" }));
+        assert_eq!(response["_error"], "connection refused");
+        assert_eq!(entries[0]["timings"], serde_json::json!({ "connect": -1, "send": 0, "wait": 4, "receive": 0 }));
+        assert_eq!((entries[0].get("serverIPAddress"), entries[0].get("connection")), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redirection_names_its_target() {
+        let to = "http://b/".to_owned();
+        let moved = Exchange { response_headers: vec![("Location".to_owned(), to)], ..answered("http://a/", 1, 2) };
+        assert_eq!(entries(&journal(), vec![moved])[0]["response"]["redirectURL"], "http://b/");
+    }
 }
