@@ -4,6 +4,8 @@ mod diagnostic;
 mod duration;
 mod model;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use diagnostic::{Diagnostic, Invalid};
 pub use duration::Span;

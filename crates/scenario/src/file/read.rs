@@ -88,13 +88,17 @@ pub fn parse(name: &str, text: &str) -> Result<ScenarioFile, Box<Invalid>> {
     let fail = |diagnostics| Box::new(Invalid { name: name.to_owned(), text: text.to_owned(), diagnostics });
     let (_, syntax) = toml::de::DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
-        return Err(fail(
-            syntax.iter().map(|error| Diagnostic::new(error.message(), error.span().unwrap_or(0..0))).collect(),
-        ));
+        let mut mistakes: Vec<_> = syntax.iter().map(syntax_error).collect();
+        mistakes.sort_by_key(|mistake| mistake.span.start);
+        return Err(fail(mistakes));
     }
     let file: ScenarioFile = toml::from_str(text).map_err(|error| fail(vec![type_error(&error)]))?;
     let mistakes = check(&file);
     if mistakes.is_empty() { Ok(file) } else { Err(fail(mistakes)) }
+}
+
+fn syntax_error(error: &toml::de::Error) -> Diagnostic {
+    Diagnostic::new(error.message(), error.span().unwrap_or(0..0))
 }
 
 fn type_error(error: &toml::de::Error) -> Diagnostic {
