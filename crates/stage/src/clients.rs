@@ -22,7 +22,12 @@ pub(crate) fn install(host: &Host, group: HomeGroup) -> Result<(), StageError> {
         host.registry().set(MOBILE_CLIENT, "ProductVersion", version.as_str())?;
         host.registry().set(CCM, "HttpPort", 80_u32)?;
         host.registry().set(CCM, "HttpsPort", 443_u32)?;
-        host.registry().set(CCM, "HttpsState", 0_u32)
+        host.registry().set(CCM, "HttpsState", 0_u32)?;
+        // What the logs follow: defaults of the client (docs).
+        let logging = format!(r"{CCM}\Logging\@Global");
+        host.registry().set(&logging, "LogLevel", 1_u32)?;
+        host.registry().set(&logging, "LogMaxHistory", 1_u32)?;
+        host.registry().set(&logging, "LogMaxSize", 250_000_u32)
     };
     registry().map_err(StageError::part(failed()))?;
     let classes = [("SMS_Client", &[][..]), ("SMS_Authority", &["Name"][..])];
