@@ -15,6 +15,10 @@ use clap::Parser as _;
 use crate::cli::{Arguments, Command};
 use crate::exit::Exit;
 
+/// A scan makes and drops millions of small strings, which this allocator does faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

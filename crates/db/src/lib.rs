@@ -30,7 +30,7 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub use database::{BoxFuture, Database, DbError, Timing};
+pub use database::{BoxFuture, Database, DbError, Timing, side_by_side};
 pub use migrate::Migration;
 pub use sqlx;
 pub use trace::{Caller, Exec, Trace, TraceRow};

@@ -233,3 +233,26 @@ fn the_trace_numbers_sessions_and_reaches_the_journal() {
         assert_eq!((first["kind"].as_str(), first["host"].as_str()), (Some("sql"), Some("PS1SITE")));
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn databases_side_by_side_end_with_what_each_alone_would_have() {
+    async fn fill(number: i64) -> i64 {
+        let db = Database::open_memory(Timing::Virtual).await.unwrap();
+        db.write("fill", move |c| {
+            Box::pin(async move {
+                sqlx::query("CREATE TABLE t (n INTEGER)").execute(&mut *c).await?;
+                for n in 0..50 {
+                    sqlx::query("INSERT INTO t VALUES (?)").bind(n * number).execute(&mut *c).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+        db.read("look", |c| Box::pin(sqlx::query_scalar("SELECT sum(n) FROM t").fetch_one(c))).await.unwrap()
+    }
+    let before = tokio::time::Instant::now();
+    let sums = crate::side_by_side(Timing::Virtual, async { tokio::join!(fill(1), fill(2), fill(3)) }).await;
+    assert_eq!(sums, (1_225, 2_450, 3_675));
+    assert_eq!(tokio::time::Instant::now(), before);
+}

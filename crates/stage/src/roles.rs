@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use cmsim_catalog::Catalogue;
 use cmsim_iis::{Binding, Iis, PoolSpec, SiteSpec};
 use cmsim_mp::{ManagementPoint, SiteKeys};
 use cmsim_net::server::{ClientCertificates, TlsSettings};
-use cmsim_sim::{Journal, Seed};
+use cmsim_sim::{Clock, Journal, Seed};
 use cmsim_site::{PolicyProvider, Signer, SiteServer};
 use cmsim_sitedb::SiteDb;
 use cmsim_wire::profile::WuaGeneration;
 use cmsim_world::{Host, StartType};
-use cmsim_wsus::{ServerSpec, Susdb, SusdbSpec, WebSettings, WsusServer};
+use cmsim_wsus::{Prepared, ServerSpec, Susdb, SusdbSpec, WebSettings, WsusServer};
 use indexmap::IndexMap;
 
-use crate::catalogue::{UPDATE_POINTS, wsus_entries};
+use crate::catalogue::UPDATE_POINTS;
 use crate::network::Surroundings;
 use crate::settings::{Settings, StageError};
 use crate::{policy, topology};
@@ -40,17 +39,15 @@ pub(crate) async fn install(
     settings: &Settings,
     world: &Surroundings,
     db: &SiteDb,
-    catalogue: &Catalogue,
+    susdbs: [Susdb; UPDATE_POINTS.len()],
     journal: &Journal,
     seed: &Seed,
 ) -> Result<Roles, StageError> {
     let mut iis = IndexMap::new();
     let mut wsus = IndexMap::new();
-    let entries = wsus_entries(catalogue);
-    for (name, content_port) in UPDATE_POINTS {
+    for ((name, _), susdb) in UPDATE_POINTS.into_iter().zip(susdbs) {
         let host = world.server(name)?;
-        let server = update_point(settings, world, host, content_port, journal, seed).await?;
-        server.import(&entries).await.map_err(StageError::part(format!("cannot fill the WSUS database of {name}")))?;
+        let server = update_point(settings, world, host, susdb)?;
         let web = Iis::new(host, &world.network);
         mount_update_point(&web, world, &server, name)?;
         host.services().install("WsusService", "Update Services", StartType::Automatic, host.process_id("WsusService"));
@@ -79,31 +76,34 @@ pub(crate) async fn install(
     Ok(Roles { site, provider, signer, iis, wsus })
 }
 
-async fn update_point(
+/// The database of a software update point with the catalogue in it.
+pub(crate) async fn susdb(
     settings: &Settings,
-    world: &Surroundings,
-    host: &Host,
-    content_port: u16,
-    journal: &Journal,
+    (name, content_port): (&str, u16),
+    catalogue: &Prepared<'_>,
+    clock: &Clock,
     seed: &Seed,
-) -> Result<WsusServer, StageError> {
-    let failed = || format!("cannot make the WSUS database of {}", host.name());
-    let file = format!("susdb-{}.db", host.name());
-    let database = settings.database(journal.clock(), &file).await.map_err(StageError::part(failed()))?;
-    let spec = SusdbSpec {
-        server: host.name().to_string(),
-        content_port,
-        configured: journal.clock().now(),
-        seed: seed.child("wsus").child(host.name()),
-    };
-    let susdb = Susdb::create(database, journal.clock().clone(), &spec).await.map_err(StageError::part(failed()))?;
+) -> Result<Susdb, StageError> {
+    let failed = || format!("cannot make the WSUS database of {name}");
+    let database = settings.database(clock, &format!("susdb-{name}.db")).await.map_err(StageError::part(failed()))?;
+    let seed = seed.child("wsus").child(name);
+    let spec = SusdbSpec { server: name.to_owned(), content_port, configured: clock.now(), seed };
+    let susdb = Susdb::create(database, clock.clone(), &spec).await.map_err(StageError::part(failed()))?;
+    susdb.import(catalogue).await.map_err(StageError::part(format!("cannot fill the WSUS database of {name}")))?;
+    Ok(susdb)
+}
+
+fn update_point(settings: &Settings, world: &Surroundings, host: &Host, susdb: Susdb) -> Result<WsusServer, StageError> {
+    let failed = || format!("cannot sign the self-update files of {}", host.name());
     let signer = world.code_signer().map_err(StageError::part(failed()))?;
     let page = match settings.profile.wua {
         WuaGeneration::Wua76 => WebSettings::default().page,
         WuaGeneration::Wua10 => WebSettings::CURRENT_PAGE,
     };
     let settings = WebSettings { page, ..WebSettings::default() };
-    Ok(WsusServer::new(ServerSpec { host: host.clone(), susdb, signer: Some(signer), settings }))
+    let server = WsusServer::new(ServerSpec { host: host.clone(), susdb, signer: Some(signer), settings });
+    server.deployments_changed();
+    Ok(server)
 }
 
 fn mount_update_point(web: &Iis, world: &Surroundings, server: &WsusServer, name: &str) -> Result<(), StageError> {

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cmsim_agents::framework::ScheduleId;
 use cmsim_catalog::Catalogue;
 use cmsim_client::ClientHandle;
+use cmsim_db::Timing;
+use cmsim_iis::Iis;
 use cmsim_net::Network;
 use cmsim_net::client::{Options, Request, Session};
 use cmsim_net::pki::TrustStore;
@@ -16,9 +18,11 @@ use cmsim_site::{FileDispatch, NotificationMonitor, PolicyProvider, StateSystem}
 use cmsim_sitedb::SiteDb;
 use cmsim_world::directory::{self, DIRECTORY_PORT};
 use cmsim_world::{Directory, Host};
+use cmsim_wsus::{Prepared, Susdb};
 use indexmap::IndexMap;
 use tokio::task::JoinHandle;
 
+use crate::catalogue::UPDATE_POINTS;
 use crate::network::{Surroundings, surroundings};
 use crate::policy::{self, Deployment};
 use crate::roles::{self, Roles};
@@ -37,6 +41,27 @@ pub struct Stage {
     /// Whether disks and databases live in a folder.
     has_files: bool,
     running: Mutex<Running>,
+}
+
+/// Puts the catalogue into every database of the world, into all at the same time.
+async fn fill_databases(
+    settings: &Settings,
+    db: &SiteDb,
+    catalogue: &Catalogue,
+    clock: &Clock,
+    seed: &Seed,
+) -> Result<[Susdb; UPDATE_POINTS.len()], StageError> {
+    let entries = catalogue::wsus_entries(catalogue);
+    let prepared = Prepared::read(&entries).map_err(StageError::part("the catalogue cannot be read"))?;
+    let [first, second] = UPDATE_POINTS.map(|point| roles::susdb(settings, point, &prepared, clock, seed));
+    let site = async {
+        db.import_categories(topology::SITE_CODE, &catalogue::categories(catalogue)).await?;
+        db.import_updates(topology::SITE_CODE, &catalogue::updates(catalogue)).await
+    };
+    let all = async { tokio::join!(biased; first, second, site) };
+    let (first, second, site) = cmsim_db::side_by_side(Timing::of(clock), all).await;
+    site.map_err(StageError::part("cannot fill the site's catalogue"))?;
+    Ok([first?, second?])
 }
 
 /// What runs, and what is drawn while it does.
@@ -63,14 +88,8 @@ impl Stage {
         let surroundings = surroundings(settings, &journal, &seed)?;
         let (db, group) = site::create(settings, &surroundings, &journal, &seed).await?;
         let catalogue = catalogue::catalogue(&settings.profile, &seed);
-        let failed = "cannot fill the site's catalogue";
-        db.import_categories(topology::SITE_CODE, &catalogue::categories(&catalogue))
-            .await
-            .map_err(StageError::part(failed))?;
-        db.import_updates(topology::SITE_CODE, &catalogue::updates(&catalogue))
-            .await
-            .map_err(StageError::part(failed))?;
-        let roles = roles::install(settings, &surroundings, &db, &catalogue, &journal, &seed).await?;
+        let susdbs = fill_databases(settings, &db, &catalogue, &clock, &seed).await?;
+        let roles = roles::install(settings, &surroundings, &db, susdbs, &journal, &seed).await?;
         let client_names: Vec<String> = (1..=settings.clients).map(topology::client_name).collect();
         for name in &client_names {
             let host = surroundings.server(name)?;
@@ -210,6 +229,12 @@ impl Stage {
         self.surroundings.server(name)
     }
 
+    /// The web server of a machine that has one.
+    #[must_use]
+    pub fn web_server(&self, host: &str) -> Option<&Iis> {
+        self.roles.iis.get(host)
+    }
+
     /// Names of the clients, in order.
     #[must_use]
     pub fn client_names(&self) -> Vec<String> {
@@ -278,7 +303,7 @@ impl Stage {
     /// # Errors
     /// The site database's error.
     pub async fn synchronize(&self, version: u32) -> Result<(), StageError> {
-        for (server, _) in catalogue::UPDATE_POINTS {
+        for (server, _) in UPDATE_POINTS {
             let state = policy::synchronized(server, version, self.clock.now());
             self.db
                 .sp_process_sum_sync_state_message(&state)

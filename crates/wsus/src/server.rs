@@ -149,7 +149,8 @@ impl WsusServer {
         services.map(mount).into()
     }
 
-    fn deployments_changed(&self) {
+    /// Takes notice of a change of deployments that somebody made in the database; the log says so.
+    pub fn deployments_changed(&self) {
         self.reload();
         self.0.log.deployments_changed();
     }
