@@ -1,5 +1,7 @@
 //! State Message: records states and sends them in bulk (StateMessage.log).
 
+use std::collections::BTreeMap;
+
 use cmsim_logs::Evidence::{Article, Docs, Field, Inferred};
 use cmsim_wire::ccm::cim_time;
 use cmsim_wire::ccm::endpoint;
@@ -28,18 +30,27 @@ const EXPIRES_MINUTES: u32 = 80_640;
 
 /// The agent. What is recorded lives in WMI.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateMessage;
+pub struct StateMessage {
+    /// Type and id of the topics recorded since the last report, in that order, which WMI does not know within a
+    /// millisecond.
+    recorded: Vec<(u32, String)>,
+}
 
 impl Agent for StateMessage {
     fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
         match input {
             Input::Message(Message::RaiseState(topics)) => {
                 for topic in &topics {
+                    self.recorded.push((topic.topic_type, topic.topic_id.clone()));
                     record(topic, cx);
                 }
             }
             // Send unsent (111) and the bulk sends of high and low priority (115, 116).
-            Input::Message(Message::Scheduled(ScheduleId(111 | 115 | 116))) => send_unsent(cx),
+            Input::Message(Message::Scheduled(ScheduleId(111 | 115 | 116))) => {
+                if send_unsent(&self.recorded, cx) {
+                    self.recorded.clear();
+                }
+            }
             Input::Start | Input::Message(_) | Input::Timer(_) | Input::Http { .. } => {}
         }
     }
@@ -92,13 +103,19 @@ fn record(topic: &StateTopic, cx: &mut Context<'_>) {
 }
 
 /// Everything not sent yet goes out, in reports of limited size; serial numbers are taken here, so that none is lost
-/// to a state that was replaced before it left.
-fn send_unsent(cx: &mut Context<'_>) {
-    let Some(client_id) = site::client_id(cx.machine) else { return };
-    let Ok(rows) = cx.machine.wmi(NAMESPACE, MESSAGES) else { return };
+/// to a state that was replaced before it left. True if nothing is left.
+fn send_unsent(recorded: &[(u32, String)], cx: &mut Context<'_>) -> bool {
+    let Some(client_id) = site::client_id(cx.machine) else { return false };
+    let Ok(rows) = cx.machine.wmi(NAMESPACE, MESSAGES) else { return false };
     let mut unsent: Vec<WmiInstance> =
         rows.into_iter().filter(|row| settings::truth(row, "MessageSent") == Some(false)).collect();
-    unsent.sort_by(|a, b| settings::text(a, "MessageTime").cmp(&settings::text(b, "MessageTime")));
+    // A topic recorded twice stands where its later state was recorded.
+    let places: BTreeMap<(u32, &str), usize> =
+        recorded.iter().enumerate().map(|(place, (kind, id))| ((*kind, id.as_str()), place)).collect();
+    unsent.sort_by_cached_key(|row| {
+        let topic = (settings::number(row, "TopicType").unwrap_or(0), settings::text(row, "TopicId").unwrap_or_default());
+        (settings::text(row, "MessageTime").map(str::to_owned), places.get(&topic).copied())
+    });
     let mut serial = cx
         .machine
         .wmi(NAMESPACE, SERIAL)
@@ -125,7 +142,7 @@ fn send_unsent(cx: &mut Context<'_>) {
         // The number is kept before anything leaves: a number used twice is worse than a gap.
         let kept = instance([("SerialNumber", serial.into())]);
         if cx.machine.put_wmi(NAMESPACE, SERIAL, &[], kept).is_err() {
-            return;
+            return false;
         }
         let report = StateReport { machine: reporter.clone(), date: cx.now, messages }.to_xml();
         cx.info(Docs, "statemsg.cpp:1402", format!("StateMessage body: {report}"));
@@ -151,6 +168,7 @@ fn send_unsent(cx: &mut Context<'_>) {
             }),
         );
     }
+    true
 }
 
 fn reported(row: &WmiInstance, serial: u64, now: Timestamp) -> Reported {
@@ -188,7 +206,7 @@ mod tests {
     const UPDATE: &str = "505fda07-b4f3-45fb-83d9-8642554e2773";
 
     fn handle(input: Message, machine: &mut TestMachine) -> Vec<Effect> {
-        run(AgentId::StateMessage, &mut StateMessage, Input::Message(input), machine)
+        run(AgentId::StateMessage, &mut StateMessage::default(), Input::Message(input), machine)
     }
 
     fn raise(id: &str, state: u32) -> Message {
@@ -262,6 +280,18 @@ mod tests {
         assert_eq!(serials, [1, 2, 3]);
         let states: Vec<u32> = first.messages.iter().map(|message| message.state).collect();
         assert!(states.contains(&3) && states.len() == 2, "the later state replaced the earlier one");
+    }
+
+    #[test]
+    fn states_leave_in_the_order_in_which_they_were_recorded() {
+        let (mut agent, mut machine) = (StateMessage::default(), machine());
+        let mut on = |message| run(AgentId::StateMessage, &mut agent, Input::Message(message), &mut machine);
+        for id in ["b", "c", "a", "b"] {
+            on(raise(id, 2));
+        }
+        let report = reports(&on(Message::Scheduled(ScheduleId(111)))).remove(0);
+        let order: Vec<&str> = report.messages.iter().map(|message| message.topic.id.as_str()).collect();
+        assert_eq!(order, ["c", "a", "b"]);
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub struct UpdatesStore;
 impl Agent for UpdatesStore {
     fn handle(&mut self, input: Input, cx: &mut Context<'_>) {
         match input {
-            Input::Message(Message::StoreStatuses { source, statuses }) => store(&source, &statuses, cx),
+            Input::Message(Message::StoreStatuses { source, statuses }) => {
+                store(&source, &statuses, cx);
+                cx.tell(AgentId::WuaHandler, Message::StatusesStored { source });
+            }
             Input::Message(Message::RefreshServerComplianceState) => resend(cx),
             Input::Start | Input::Message(_) | Input::Timer(_) | Input::Http { .. } => {}
         }

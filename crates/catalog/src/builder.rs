@@ -296,6 +296,20 @@ impl<'d> Builder<'d> {
         }
     }
 
+    /// Draws the server's own numbers. They stand in no order, but in the same for every seed: servers hand out by number,
+    /// so in another order a client would need other rounds.
+    fn number(&mut self) {
+        let mut numbers = BTreeSet::new();
+        while numbers.len() < self.entities.len() {
+            numbers.insert(self.draw.small(1_000, 60_000));
+        }
+        let mut places: Vec<usize> = (0..self.entities.len()).collect();
+        places.sort_by_key(|place| scattered(*place));
+        for (place, number) in places.into_iter().zip(numbers) {
+            self.entities[place].local_id = number.cast_signed();
+        }
+    }
+
     /// Numbers the entities, marks leaves and tells superseded updates by what. The numbers of those `in_order` rise.
     pub(crate) fn finish(mut self, in_order: &[Uuid]) -> Catalogue {
         let clauses = self.entities.iter().flat_map(|entity| &entity.prerequisites);
@@ -306,17 +320,11 @@ impl<'d> Builder<'d> {
                 superseded_by.entry(*old).or_default().push(entity.identity.id);
             }
         }
-        let mut taken = BTreeSet::new();
         for entity in &mut self.entities {
             entity.is_leaf = !named.contains(&entity.identity.id);
             entity.superseded_by = superseded_by.remove(&entity.identity.id).unwrap_or_default();
-            while entity.local_id == 0 {
-                let number = self.draw.small(1_000, 60_000);
-                if taken.insert(number) {
-                    entity.local_id = number.cast_signed();
-                }
-            }
         }
+        self.number();
         let mut ordered: Vec<&mut i32> = self
             .entities
             .iter_mut()
@@ -330,6 +338,14 @@ impl<'d> Builder<'d> {
         }
         Catalogue { entities: self.entities, machine: self.machine }
     }
+}
+
+/// The finalizer of SplitMix64: neighbours end far from each other, and no two in the same place.
+const fn scattered(place: usize) -> u64 {
+    let mixed = (place as u64).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 fn core(identity: UpdateIdentity, properties: Properties, relationships: Option<Relationships>, rules: &str) -> String {

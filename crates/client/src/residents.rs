@@ -39,6 +39,6 @@ fn fresh(id: AgentId) -> Box<dyn Resident> {
         AgentId::GroupPolicy => Box::new(GroupPolicy::default()),
         AgentId::WindowsUpdateAgent => Box::new(WindowsUpdateAgent::default()),
         AgentId::UpdatesStore => Box::new(UpdatesStore),
-        AgentId::StateMessage => Box::new(StateMessage),
+        AgentId::StateMessage => Box::new(StateMessage::default()),
     }
 }

@@ -357,6 +357,11 @@ pub enum Message {
         /// Every update's state after pruning.
         statuses: Vec<UpdateStatus>,
     },
+    /// From the Updates Store: the states of the source's scan are stored and raised.
+    StatusesStored {
+        /// The source scanned.
+        source: SourceKey,
+    },
     /// To the Updates Store: report everything again.
     RefreshServerComplianceState,
     /// To State Message: record this.

@@ -59,6 +59,8 @@ enum Work {
     Agent(Adding),
     /// Waiting for the search with this number.
     Search(Scanning, Uuid),
+    /// Waiting for the store to keep the results: whoever wanted the scan hears of it when they are there (inferred).
+    Store(Scanning),
 }
 
 /// The agent.
@@ -86,6 +88,7 @@ impl Agent for WuaHandler {
                 _ => {}
             },
             Input::Message(Message::SearchCompleted(outcome)) => self.search_completed(outcome, cx),
+            Input::Message(Message::StatusesStored { source }) => self.stored(&source, cx),
             Input::Message(_) | Input::Http { .. } => {}
         }
     }
@@ -291,10 +294,10 @@ impl WuaHandler {
         cx.info(Article, "cwuahandler.cpp:2068", "Async searching completed.");
         let own = cx.thread();
         cx.on_thread(scanning.thread);
-        let result = match outcome.result {
+        match outcome.result {
             Ok(found) => {
                 self.read_results(&scanning, found, cx);
-                Ok(())
+                self.work = Work::Store(scanning);
             }
             Err(code) => {
                 cx.error(
@@ -303,10 +306,24 @@ impl WuaHandler {
                     format!("OnSearchComplete - Failed to end search job. Error = {code:#010x}."),
                 );
                 cx.error(Docs, "cwuahandler.cpp:3603", format!("Scan failed with error = {code:#010x}."));
-                Err(code)
+                cx.tell(AgentId::ScanAgent, Message::ScanCompleted { job: scanning.job, result: Err(code) });
+            }
+        }
+        cx.on_thread(own);
+        self.next(cx);
+    }
+
+    fn stored(&mut self, source: &SourceKey, cx: &mut Context<'_>) {
+        let scanning = match std::mem::take(&mut self.work) {
+            Work::Store(scanning) if scanning.source == *source => scanning,
+            other => {
+                self.work = other;
+                return;
             }
         };
-        cx.tell(AgentId::ScanAgent, Message::ScanCompleted { job: scanning.job, result });
+        let own = cx.thread();
+        cx.on_thread(scanning.thread);
+        cx.tell(AgentId::ScanAgent, Message::ScanCompleted { job: scanning.job, result: Ok(()) });
         cx.on_thread(own);
         self.next(cx);
     }

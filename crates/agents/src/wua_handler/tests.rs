@@ -235,7 +235,11 @@ fn a_scan_is_reported_word_for_word() {
     assert!(
         matches!(&tells(&effects)[0], (AgentId::UpdatesStore, Message::StoreStatuses { statuses, .. }) if statuses.len() == 2)
     );
-    assert_eq!(result(&effects), Some(Ok(())));
+    assert_eq!(result(&effects), None, "the states are not stored yet");
+    let stored = |version| Input::Message(Message::StatusesStored { source: SourceKey { id: SOURCE, version } });
+    assert_eq!(handle(&mut agent, stored(37), &mut machine), []);
+    assert_eq!(result(&handle(&mut agent, stored(38), &mut machine)), Some(Ok(())));
+    assert_eq!(handle(&mut agent, stored(38), &mut machine), []);
 }
 
 #[test]
