@@ -21,7 +21,12 @@ const COMPLIANCE: &str = "select n.StateName, count(*) as Updates from v_Update_
 fn cmsim_sql(query: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("site.db"), healthy().file("site.db")).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_cmsim")).arg("sql").arg(folder.path()).args([query, "--json"]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cmsim"))
+        .arg("sql")
+        .arg(folder.path())
+        .args([query, "--json"])
+        .output()
+        .unwrap();
     lines(&output).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -46,7 +51,8 @@ fn lines(output: &Output) -> Vec<String> {
 
 #[test]
 fn the_guides_queries_answer() {
-    let told = |row: &Value| [&row["ServerName"], &row["WSUSURL"], &row["ContentVersion"]].map(Value::to_string).join(" ");
+    let told =
+        |row: &Value| [&row["ServerName"], &row["WSUSURL"], &row["ContentVersion"]].map(Value::to_string).join(" ");
     let locations: Vec<String> = cmsim_sql(LOCATIONS).iter().map(told).collect();
     assert_eq!(
         locations,
@@ -63,10 +69,12 @@ fn the_guides_queries_answer() {
 
 #[test]
 fn a_compliance_report_answers() {
-    let told: Vec<(Value, Value)> = cmsim_sql(COMPLIANCE).into_iter().map(|row| (row["StateName"].clone(), row["Updates"].clone())).collect();
+    let told: Vec<(Value, Value)> =
+        cmsim_sql(COMPLIANCE).into_iter().map(|row| (row["StateName"].clone(), row["Updates"].clone())).collect();
     let updates: u64 = healthy().sql_value("site.db", "select count(*) from v_UpdateInfo").parse().unwrap();
     let expected =
-        [("Update is installed", 97), ("Update is not required", updates - 97 - 36), ("Update is required", 36)].map(|(name, count)| (name.into(), count.into()));
+        [("Update is installed", 97), ("Update is not required", updates - 97 - 36), ("Update is required", 36)]
+            .map(|(name, count)| (name.into(), count.into()));
     assert_eq!(told, expected);
 }
 
@@ -84,7 +92,10 @@ fn sqlites_own_shell_opens_the_databases() {
 #[test]
 fn both_registry_paths_name_the_server() {
     let registry = healthy().json("CLIENT1/registry.json");
-    for path in [r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate", r"HKLM\SOFTWARE\Wow6432Node\Policies\Microsoft\Windows\WindowsUpdate"] {
+    for path in [
+        r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate",
+        r"HKLM\SOFTWARE\Wow6432Node\Policies\Microsoft\Windows\WindowsUpdate",
+    ] {
         let key = &registry[path];
         for name in ["WUServer", "WUStatusServer"] {
             assert_eq!(key[name], serde_json::json!({ "type": "REG_SZ", "data": SERVER }), "{path}\\{name}");
@@ -98,7 +109,8 @@ fn both_registry_paths_name_the_server() {
 #[test]
 fn wmi_keeps_what_was() {
     let wmi = healthy().json("CLIENT1/wmi.json");
-    let (_, jobs) = wmi.as_object().unwrap().iter().find(|(name, _)| name.eq_ignore_ascii_case(r"root\ccm\ScanAgent")).unwrap();
+    let (_, jobs) =
+        wmi.as_object().unwrap().iter().find(|(name, _)| name.eq_ignore_ascii_case(r"root\ccm\ScanAgent")).unwrap();
     let jobs = &jobs["CCM_ScanJobInstance"];
     assert_eq!(jobs["instances"], serde_json::json!([]));
     let history = jobs["history"].as_array().unwrap();
@@ -135,7 +147,11 @@ fn every_part_of_the_output_is_there() {
     ];
     let missing: Vec<&String> = expected.iter().filter(|path| !files.contains_key(*path)).collect();
     assert!(missing.is_empty(), "{missing:#?}");
-    assert!(files.keys().any(|path| path.eq_ignore_ascii_case(&format!("{client}/System32/GroupPolicy/Machine/registry.pol"))));
+    assert!(
+        files
+            .keys()
+            .any(|path| path.eq_ignore_ascii_case(&format!("{client}/System32/GroupPolicy/Machine/registry.pol")))
+    );
     assert!(files.keys().all(|path| !path.contains("/.")), "nothing unfinished stays");
 }
 

@@ -17,7 +17,12 @@ struct Said {
 }
 
 fn cmsim_in(folder: &Path, arguments: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_cmsim")).args(arguments).current_dir(folder).env_remove("CMSIM_LOG").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cmsim"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("CMSIM_LOG")
+        .output()
+        .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -38,7 +43,8 @@ fn output() -> TempDir {
 fn on_output(arguments: &[&str]) -> Said {
     let folder = output();
     let path = folder.path().to_str().unwrap();
-    let arguments: Vec<&str> = arguments.iter().map(|argument| if *argument == "OUT" { path } else { argument }).collect();
+    let arguments: Vec<&str> =
+        arguments.iter().map(|argument| if *argument == "OUT" { path } else { argument }).collect();
     cmsim(&arguments)
 }
 
@@ -67,7 +73,14 @@ fn check_points_at_a_typo_and_proposes_the_word() {
     let folder = file("typo.toml", "title = \"x\"\n\n[wrold]\nclients = 2\n");
     let said = cmsim_in(folder.path(), &["check", "typo.toml"]);
     assert_eq!((said.code, said.out.as_str()), (2, ""));
-    for part in ["unknown field `wrold`", "typo.toml:3:2", "[wrold]", "^^^^^", "did you mean `world`?", "1 of 1 scenario files are invalid"] {
+    for part in [
+        "unknown field `wrold`",
+        "typo.toml:3:2",
+        "[wrold]",
+        "^^^^^",
+        "did you mean `world`?",
+        "1 of 1 scenario files are invalid",
+    ] {
         assert!(said.err.contains(part), "no {part:?} in\n{}", said.err);
     }
     assert!(!said.err.contains('\u{1b}'), "no colours outside a terminal");
@@ -112,7 +125,11 @@ fn exit_codes_tell_what_went_wrong() {
         (&["run", "scenarios", "--jobs", "0"], 1, "--jobs"),
         (&["check", "/no/such/folder"], 3, "No such file"),
         (&["check", empty.path().to_str().unwrap()], 6, "no scenario file"),
-        (&["run", "scenarios", "--filter", "nothing-like-this", "--out", empty.path().to_str().unwrap()], 6, "--filter leaves no scenario"),
+        (
+            &["run", "scenarios", "--filter", "nothing-like-this", "--out", empty.path().to_str().unwrap()],
+            6,
+            "--filter leaves no scenario",
+        ),
         (&["run", "scenarios", "--twice", "--transport", "tcp"], 1, "--twice needs --transport memory"),
         (&["show", "nothing-like-this"], 6, "cmsim list"),
         (&["sql", empty.path().to_str().unwrap(), "select 1"], 3, "does not exist"),
@@ -143,7 +160,8 @@ fn a_failed_expectation_ends_with_four() {
     assert!(said.out.starts_with("FAILED fails: x\n  expected "), "{}", said.out);
     assert!(said.err.starts_with("0 passed, 1 failed"), "{}", said.err);
     assert!(folder.path().join("out/fails/result.json").is_file());
-    let left: Vec<_> = fs::read_dir(folder.path().join("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(folder.path().join("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["fails"], "nothing unfinished stays");
 }
 
@@ -167,11 +185,19 @@ fn list_and_show_describe_the_scenarios() {
 
 #[test]
 fn err_reads_a_code_in_every_notation() {
-    let texts: Vec<String> = ["0x8024401F", "8024401f", "-2145107937", "2149859359"].map(|code| cmsim(&["err", code]).out).into();
-    assert!(texts[0].starts_with("0x8024401F  (-2145107937, 2149859359)\n  WU_E_PT_HTTP_STATUS_SERVER_ERROR: "), "{}", texts[0]);
+    let texts: Vec<String> =
+        ["0x8024401F", "8024401f", "-2145107937", "2149859359"].map(|code| cmsim(&["err", code]).out).into();
+    assert!(
+        texts[0].starts_with("0x8024401F  (-2145107937, 2149859359)\n  WU_E_PT_HTTP_STATUS_SERVER_ERROR: "),
+        "{}",
+        texts[0]
+    );
     assert!(texts.iter().all(|text| *text == texts[0]));
     let line = &json_lines(&cmsim(&["err", "0x8024401F", "--json"]))[0];
-    assert_eq!((&line["code"], &line["signed"], &line["retry_listed"]), (&"0x8024401F".into(), &(-2_145_107_937_i64).into(), &true.into()));
+    assert_eq!(
+        (&line["code"], &line["signed"], &line["retry_listed"]),
+        (&"0x8024401F".into(), &(-2_145_107_937_i64).into(), &true.into())
+    );
     assert_eq!(cmsim(&["err", "0x00BC614E"]).code, 6, "an unknown code is no error, and nothing found");
     let nonsense = cmsim(&["err", "nonsense"]);
     assert_eq!((nonsense.code, nonsense.out.as_str()), (1, ""));
@@ -179,9 +205,21 @@ fn err_reads_a_code_in_every_notation() {
 
 #[test]
 fn sql_and_wmi_answer_queries() {
-    let rows = json_lines(&on_output(&["sql", "OUT", "select SiteCode, ReportingSiteCode as Above, null as Gap from v_Site", "--json"]));
+    let rows = json_lines(&on_output(&[
+        "sql",
+        "OUT",
+        "select SiteCode, ReportingSiteCode as Above, null as Gap from v_Site",
+        "--json",
+    ]));
     assert_eq!(rows, [serde_json::json!({ "SiteCode": "PS1", "Above": "", "Gap": null })]);
-    let other = on_output(&["sql", "OUT", "select count(*) as n from sqlite_master", "--database", "susdb-PS1SYS.db", "--json"]);
+    let other = on_output(&[
+        "sql",
+        "OUT",
+        "select count(*) as n from sqlite_master",
+        "--database",
+        "susdb-PS1SYS.db",
+        "--json",
+    ]);
     assert!(json_lines(&other)[0]["n"].as_u64().is_some_and(|tables| tables > 5));
     let written = on_output(&["sql", "OUT", "delete from WSUSServerLocations"]);
     assert_eq!(written.code, 3, "databases are opened read only");
@@ -190,7 +228,11 @@ fn sql_and_wmi_answer_queries() {
     assert_eq!(missing.err, "36 instances on CLIENT1\n");
     let instances = json_lines(&missing);
     assert_eq!(instances.len(), 36);
-    assert!(instances.iter().all(|instance| instance["Status"] == "Missing" && instance.as_object().is_some_and(|of| of.len() == 2)));
+    assert!(
+        instances
+            .iter()
+            .all(|instance| instance["Status"] == "Missing" && instance.as_object().is_some_and(|of| of.len() == 2))
+    );
     let gone = on_output(&["wmi", "OUT", "select * from CCM_UpdateStatus", "--namespace", r"root\nowhere"]);
     assert_eq!(gone.code, 3);
     assert!(gone.err.contains("--namespace names one of"), "{}", gone.err);
@@ -203,11 +245,15 @@ fn logs_merges_and_filters() {
     assert!(times.is_sorted(), "merged by time");
     assert!(times.len() > 1000, "{}", times.len());
 
-    let said = on_output(&["logs", "OUT", "--host", "client1", "--log", "WUAHandler.log", "--contains", "Async searching"]);
+    let said =
+        on_output(&["logs", "OUT", "--host", "client1", "--log", "WUAHandler.log", "--contains", "Async searching"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     let told: Vec<&str> = said.out.lines().collect();
     let [started, completed] = told.as_slice() else { panic!("{}", said.out) };
-    assert!(started.ends_with("WUAHandler.log           Async searching of updates using WUAgent started."), "{started}");
+    assert!(
+        started.ends_with("WUAHandler.log           Async searching of updates using WUAgent started."),
+        "{started}"
+    );
     assert!(completed.ends_with("Async searching completed."), "{completed}");
     assert_eq!(on_output(&["logs", "OUT", "--host", "CLIENT7"]).code, 6);
 }
@@ -222,7 +268,11 @@ fn guide_judges_a_bare_tree() {
     let folder = output();
     let logs = folder.path().join("hosts/CLIENT1/C/Windows/CCM/Logs");
     let location = fs::read_to_string(logs.join("LocationServices.log")).unwrap();
-    fs::write(logs.join("LocationServices.log"), location.replace("Calling back with locations", "Calling back with nothing")).unwrap();
+    fs::write(
+        logs.join("LocationServices.log"),
+        location.replace("Calling back with locations", "Calling back with nothing"),
+    )
+    .unwrap();
     let said = cmsim(&["guide", folder.path().to_str().unwrap()]);
     assert_eq!(said.code, 4, "{}", said.out);
     assert!(said.out.contains("  failed      S1.8 ") && said.out.contains("  check next: "), "{}", said.out);
@@ -248,7 +298,11 @@ fn a_run_says_each_step_with_its_proof() {
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert!(said.out.starts_with("passed healthy-scan: "), "{}", said.out);
     for step in cmsim_guide::step_codes() {
-        assert!(said.out.lines().any(|line| line.trim_start().starts_with(&format!("passed      {step} "))), "{step}: {}", said.out);
+        assert!(
+            said.out.lines().any(|line| line.trim_start().starts_with(&format!("passed      {step} "))),
+            "{step}: {}",
+            said.out
+        );
     }
     assert!(said.out.contains(&format!("  output in {}", out.join("healthy-scan").display())), "{}", said.out);
     assert!(said.err.starts_with("1 passed, 0 failed; 21 min "), "{}", said.err);

@@ -78,7 +78,8 @@ fn dependencies_point_one_way() {
 #[test]
 fn no_role_can_reach_the_stage_or_a_scenario() {
     let actual = actual();
-    let roles = ["wire", "logs", "sim", "net", "world", "db", "iis", "sitedb", "site", "mp", "wsus", "agents", "client"];
+    let roles =
+        ["wire", "logs", "sim", "net", "world", "db", "iis", "sitedb", "site", "mp", "wsus", "agents", "client"];
     for name in roles {
         let mut reachable = BTreeSet::new();
         let mut open = vec![name.to_owned()];

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use cmsim_scenario::{Settings, Verdict, run_all};
 use regex::Regex;
 
-use crate::runs::{HEALTHY, RESCAN, Run, WINDOWS_11, healthy, repository, rescan, scenario, settings, tree, windows_11};
+use crate::runs::{
+    HEALTHY, RESCAN, Run, WINDOWS_11, alone, healthy, repository, rescan, scenario, settings, tree, windows_11,
+};
 
 /// How often the healthy scan runs in the first test.
 const RUNS: usize = 50;
@@ -17,9 +19,14 @@ const RUNS: usize = 50;
 fn difference(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>) -> Option<String> {
     let names = one.keys().chain(other.keys().filter(|name| !one.contains_key(*name)));
     names.into_iter().find_map(|name| {
-        let (Some(a), Some(b)) = (one.get(name), other.get(name)) else { return Some(format!("only one run has {name}")) };
-        let at = a.iter().zip(b).position(|(a, b)| a != b).or_else(|| (a.len() != b.len()).then(|| a.len().min(b.len())))?;
-        let around = |bytes: &[u8]| String::from_utf8_lossy(&bytes[at.saturating_sub(60)..bytes.len().min(at + 60)]).into_owned();
+        let (Some(a), Some(b)) = (one.get(name), other.get(name)) else {
+            return Some(format!("only one run has {name}"));
+        };
+        let at =
+            a.iter().zip(b).position(|(a, b)| a != b).or_else(|| (a.len() != b.len()).then(|| a.len().min(b.len())))?;
+        let around = |bytes: &[u8]| {
+            String::from_utf8_lossy(&bytes[at.saturating_sub(60)..bytes.len().min(at + 60)]).into_owned()
+        };
         Some(format!("{name} from byte {at}:\n{}\n{}", around(a), around(b)))
     })
 }
@@ -27,6 +34,7 @@ fn difference(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>
 /// Two runs at a time in folders of their own, while two more threads take what they can of the processors.
 #[test]
 fn the_same_seed_leaves_the_same_bytes_under_load() {
+    let _alone = alone();
     let (started, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     let scenario = scenario(HEALTHY);
     let reference = &healthy().files;
@@ -94,7 +102,10 @@ fn story(run: &Run) -> BTreeMap<String, Vec<String>> {
     run.logs()
         .map(|(path, _, bytes)| {
             let entries = cmsim_logs::read(bytes, 300).entries;
-            (path.to_owned(), entries.iter().map(|entry| template(&format!("{}: {}", entry.component, entry.text))).collect())
+            (
+                path.to_owned(),
+                entries.iter().map(|entry| template(&format!("{}: {}", entry.component, entry.text))).collect(),
+            )
         })
         .collect()
 }
@@ -118,5 +129,9 @@ fn another_seed_tells_the_same_story() {
 }
 
 fn verdicts(verdict: &cmsim_guide::Verdict) -> Vec<(String, cmsim_guide::Outcome)> {
-    verdict.clients.iter().flat_map(|client| client.steps.iter().map(|step| (step.step.clone(), step.outcome))).collect()
+    verdict
+        .clients
+        .iter()
+        .flat_map(|client| client.steps.iter().map(|step| (step.step.clone(), step.outcome)))
+        .collect()
 }

@@ -11,7 +11,8 @@ const SOURCE: &str = "{C2D17964-BBDD-4339-B9F3-12D7205B39CC}";
 
 /// The state reports that the management point's relay endpoint took, as XML.
 fn reports(run: &Run) -> Vec<String> {
-    let bodies = run.texts(Log::MpRelay).into_iter().filter_map(|text| Some(text.strip_prefix("Message Body : \n")?.to_owned()));
+    let bodies =
+        run.texts(Log::MpRelay).into_iter().filter_map(|text| Some(text.strip_prefix("Message Body : \n")?.to_owned()));
     bodies.filter(|body| body.contains("<ReportContent>State Message Data</ReportContent>")).collect()
 }
 
@@ -37,7 +38,12 @@ fn messages(report: &str) -> Vec<Message> {
         topic_type: child(node, "Topic", "Type").parse().unwrap(),
         topic: child(node, "Topic", "ID"),
         state: child(node, "State", "ID").parse().unwrap(),
-        parameters: node.descendants().filter(|node| node.has_tag_name("Param")).flat_map(|node| node.text()).map(str::to_owned).collect(),
+        parameters: node
+            .descendants()
+            .filter(|node| node.has_tag_name("Param"))
+            .flat_map(|node| node.text())
+            .map(str::to_owned)
+            .collect(),
     };
     messages.map(message).collect()
 }
@@ -46,7 +52,9 @@ fn messages(report: &str) -> Vec<Message> {
 fn listed(run: &Run) -> BTreeMap<String, (u32, u32)> {
     let mut listed = BTreeMap::new();
     for text in run.texts(Log::WuaHandler) {
-        let Some((state, rest)) = text.strip_prefix("Update (").and_then(|text| text.split_once("): ")) else { continue };
+        let Some((state, rest)) = text.strip_prefix("Update (").and_then(|text| text.split_once("): ")) else {
+            continue;
+        };
         let state = match state {
             "Missing" => 2,
             "Installed" => 3,
@@ -68,18 +76,28 @@ fn only(records: &[Entry], fits: impl Fn(&str) -> bool, what: &str) -> (String, 
 #[test]
 fn the_report_passes_every_hand() {
     let run = healthy();
-    let (_, forwarded) =
-        only(&run.records(Log::StateMessage), |text| text == "Successfully forwarded State Messages to the MP", "forwarded");
+    let (_, forwarded) = only(
+        &run.records(Log::StateMessage),
+        |text| text == "Successfully forwarded State Messages to the MP",
+        "forwarded",
+    );
     let messaging = run.records(Log::CcmMessaging);
-    let queued = |text: &str| text.starts_with("Sending async message") && text.ends_with("to outgoing queue 'mp:mp_relayendpoint'");
+    let queued = |text: &str| {
+        text.starts_with("Sending async message") && text.ends_with("to outgoing queue 'mp:mp_relayendpoint'")
+    };
     let (queued, sent) = only(&messaging, queued, "queued");
     let id = queued.split('\'').nth(1).unwrap();
-    let delivered = format!("OutgoingMessage(Queue='mp_mp_relayendpoint', ID={id}): Delivered successfully to host 'PS1SYS.CONTOSO.COM'.");
+    let delivered = format!(
+        "OutgoingMessage(Queue='mp_mp_relayendpoint', ID={id}): Delivered successfully to host 'PS1SYS.CONTOSO.COM'."
+    );
     let (_, delivered) = only(&messaging, |text| text == delivered, "delivered");
 
     // The web server writes whole seconds, of the time at which the request came.
-    let posts: Vec<Entry> =
-        run.logs().filter(|(path, log, _)| *log == Log::IisRequests && path.contains("PS1SYS")).flat_map(|(_, _, bytes)| cmsim_logs::read(bytes, 300).entries).collect();
+    let posts: Vec<Entry> = run
+        .logs()
+        .filter(|(path, log, _)| *log == Log::IisRequests && path.contains("PS1SYS"))
+        .flat_map(|(_, _, bytes)| cmsim_logs::read(bytes, 300).entries)
+        .collect();
     let posted = |entry: &&Entry| {
         let at = entry.time.unwrap().utc_millis();
         entry.text.starts_with("CCM_POST /ccm_system/request 200 ") && (sent - 999..=delivered).contains(&at)
@@ -90,15 +108,24 @@ fn the_report_passes_every_hand() {
     let (_, accepted) = only(&relay, |text| text == "Inv-Relay: Task completed successfully", "accepted");
     let (moved, moved_at) = only(&run.records(Log::MpFdm), |text| text.starts_with("Moved file "), "moved");
     let site = run.records(Log::StateSys);
-    let (_, found) = only(&site, |text| text == "Found new state messages to process, starting processing thread", "found");
+    let (_, found) =
+        only(&site, |text| text == "Found new state messages to process, starting processing thread", "found");
     let (_, loaded) = only(&site, |text| text == "total chucks loaded (1)", "loaded");
-    only(&site, |text| text == "CMessageProcessor - Processed 1 message files in this batch, with 0 bad files.", "processed");
+    only(
+        &site,
+        |text| text == "CMessageProcessor - Processed 1 message files in this batch, with 0 bad files.",
+        "processed",
+    );
     let times = [forwarded, sent, accepted, delivered, moved_at, found, loaded];
     assert!(times.is_sorted(), "{times:?}");
 
     let paths: Vec<&str> = moved.trim_start_matches("Moved file ").split(" to ").collect();
     let [from, to] = paths.as_slice() else { panic!("{moved}") };
-    assert!(from.starts_with(r"C:\SMS\MP\OUTBOXES\statemsg.box\") && to.starts_with(r"\\PS1SITE.CONTOSO.COM\SMS_PS1\inboxes\auth\statesys.box\incoming\"), "{moved}");
+    assert!(
+        from.starts_with(r"C:\SMS\MP\OUTBOXES\statemsg.box\")
+            && to.starts_with(r"\\PS1SITE.CONTOSO.COM\SMS_PS1\inboxes\auth\statesys.box\incoming\"),
+        "{moved}"
+    );
     let name = |path: &str| path.rsplit('\\').next().unwrap().to_owned();
     assert_eq!(name(from), name(to));
     assert!(name(from).ends_with(".SMX"));
@@ -111,7 +138,8 @@ fn the_report_arrives_as_the_client_wrote_it() {
     let run = healthy();
     let reports = reports(run);
     let [report] = reports.as_slice() else { panic!("{} reports", reports.len()) };
-    let told = run.texts(Log::StateMessage).into_iter().filter(|text| text.contains("<ReportBody>")).collect::<Vec<_>>();
+    let told =
+        run.texts(Log::StateMessage).into_iter().filter(|text| text.contains("<ReportBody>")).collect::<Vec<_>>();
     let [told] = told.as_slice() else { panic!("{} bodies in StateMessage.log", told.len()) };
     let body = |text: &str| text[text.find("<Report>").unwrap()..].to_owned();
     assert_eq!(body(told), body(report));
@@ -148,7 +176,9 @@ fn the_database_holds_what_the_agent_listed_after_pruning() {
         match status.as_str() {
             // Nobody reported it: the site derives that it is not required.
             "1" => assert_eq!(*revision, None, "{id}"),
-            _ => drop(reported.insert(id.clone(), (status.parse().unwrap(), revision.as_ref().unwrap().parse().unwrap()))),
+            _ => drop(
+                reported.insert(id.clone(), (status.parse().unwrap(), revision.as_ref().unwrap().parse().unwrap())),
+            ),
         }
     }
     assert_eq!(reported, listed);
@@ -194,7 +224,8 @@ fn the_report_tells_each_state_once() {
 #[test]
 fn serial_numbers_have_no_gap() {
     for run in [healthy(), rescan()] {
-        let serials: Vec<u64> = reports(run).iter().flat_map(|report| messages(report)).map(|message| message.serial).collect();
+        let serials: Vec<u64> =
+            reports(run).iter().flat_map(|report| messages(report)).map(|message| message.serial).collect();
         let expected: Vec<u64> = (1..=serials.len()).map(|serial| u64::try_from(serial).unwrap()).collect();
         assert_eq!(serials, expected);
         let last = run.sql_value("site.db", "select LastSerialNumber from SR_ClientSerialNumbers");
@@ -210,9 +241,16 @@ fn a_rescan_reports_only_what_changed() {
     let (first, later) = reports.split_first().unwrap();
     assert_eq!(messages(first).len(), messages(&self::reports(healthy())[0]).len());
     let later: Vec<Message> = later.iter().flat_map(|report| messages(report)).collect();
-    let states: Vec<(&str, u32)> =
-        later.iter().filter(|message| message.topic_type == 500).map(|message| (message.topic.as_str(), message.state)).collect();
+    let states: Vec<(&str, u32)> = later
+        .iter()
+        .filter(|message| message.topic_type == 500)
+        .map(|message| (message.topic.as_str(), message.state))
+        .collect();
     assert_eq!(states, [("505fda07-b4f3-45fb-83d9-8642554e2773", 3)]);
     let scans: Vec<&Message> = later.iter().filter(|message| message.topic_type == 501).collect();
-    assert!(!scans.is_empty() && scans.iter().all(|message| message.parameters.first().is_some_and(|version| version == "39")), "{scans:?}");
+    assert!(
+        !scans.is_empty()
+            && scans.iter().all(|message| message.parameters.first().is_some_and(|version| version == "39")),
+        "{scans:?}"
+    );
 }

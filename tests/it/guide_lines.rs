@@ -68,8 +68,12 @@ fn times_never_run_back_along_the_location_request() {
     let mut before = ("", i64::MIN);
     for (step, _) in &SHOWN[..9] {
         let proofs = proofs(healthy());
-        let times: Vec<i64> =
-            proofs.iter().filter(|proof| proof.step == *step).flat_map(|proof| &proof.record).map(|at| at.utc_ms).collect();
+        let times: Vec<i64> = proofs
+            .iter()
+            .filter(|proof| proof.step == *step)
+            .flat_map(|proof| &proof.record)
+            .map(|at| at.utc_ms)
+            .collect();
         let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
         assert!(before.1 <= *first, "{step} begins before {} ends", before.0);
         before = (step, *last);
@@ -83,7 +87,9 @@ fn lines_of_one_log_are_in_the_guides_order() {
     let logs: BTreeSet<&str> = proofs.iter().map(|proof| proof.log.as_str()).collect();
     let again: BTreeSet<(String, String)> = steps()
         .iter()
-        .flat_map(|step| step.lines.iter().filter(|line| line.again).map(|line| (step.code.clone(), line.log.file_name().to_owned())))
+        .flat_map(|step| {
+            step.lines.iter().filter(|line| line.again).map(|line| (step.code.clone(), line.log.file_name().to_owned()))
+        })
         .collect();
     for log in logs {
         let told: Vec<&Proof> = proofs
@@ -102,7 +108,8 @@ fn lines_of_one_log_are_in_the_guides_order() {
 fn a_rescan_has_the_lines_of_an_existing_client() {
     let proofs = compare_with_example(&rescan().evidence(), CLIENT, Scan::Rescan);
     assert_eq!(differences(&proofs), Vec::<String>::new());
-    let source: Vec<&str> = proofs.iter().filter(|proof| proof.step == "S1.10").map(|proof| proof.text.as_str()).collect();
+    let source: Vec<&str> =
+        proofs.iter().filter(|proof| proof.step == "S1.10").map(|proof| proof.text.as_str()).collect();
     assert_eq!(
         source,
         [
@@ -138,21 +145,26 @@ fn logfiles(run: &Run) -> Vec<Logfile> {
         let mut file = Logfile::new(path, log, bytes.to_vec(), proving);
         while let Some(understudy) = file.understudy() {
             assert!([Log::WindowsUpdate, Log::StateSys].contains(&log), "{path}");
-            let proving = file.proving.iter().map(|&index| if index > understudy { index - 1 } else { index }).collect();
+            let proving =
+                file.proving.iter().map(|&index| if index > understudy { index - 1 } else { index }).collect();
             file = Logfile::new(path, log, file.without(understudy), proving);
         }
         files.push(file);
     }
     assert_eq!(files.iter().map(|file| file.proving.len()).sum::<usize>(), places.len());
     let whole = files.iter().map(|file| (file.path.as_str(), file.bytes.as_slice()));
-    assert_eq!(differences(&compare_with_example(&Evidence::from_files(whole), CLIENT, Scan::First)), Vec::<String>::new());
+    assert_eq!(
+        differences(&compare_with_example(&Evidence::from_files(whole), CLIENT, Scan::First)),
+        Vec::<String>::new()
+    );
     files
 }
 
 /// Where each record stands in its file.
 fn ranges(format: Format, bytes: &[u8], entries: &[Entry]) -> Vec<Range<usize>> {
-    let lines: Vec<usize> =
-        std::iter::once(0).chain(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1)).collect();
+    let lines: Vec<usize> = std::iter::once(0)
+        .chain(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1))
+        .collect();
     let start = |line: usize| if line == 1 { format.prologue().len() } else { lines[line - 1] };
     let end = |from: usize| match format {
         // The trace goes on after its last event.
@@ -226,7 +238,8 @@ impl Logfile {
 fn check(files: &[Logfile], changed: &Logfile, bytes: &[u8], what: &str) {
     let format = changed.log.format();
     assert!(cmsim_logs::check(format, bytes).is_ok(), "{what} leaves no whole log: {}", changed.path);
-    let with = files.iter().map(|file| (file.path.as_str(), if std::ptr::eq(file, changed) { bytes } else { &file.bytes }));
+    let with =
+        files.iter().map(|file| (file.path.as_str(), if std::ptr::eq(file, changed) { bytes } else { &file.bytes }));
     let proofs = compare_with_example(&Evidence::from_files(with), CLIENT, Scan::First);
     assert!(!differences(&proofs).is_empty(), "{what} is not noticed: {}", changed.path);
 }

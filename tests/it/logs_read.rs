@@ -14,7 +14,8 @@ fn pattern(text: &str, run: &str) -> Regex {
         "Windows 11" => ["05-12-2026", "2026-05-12", r"\+240", "-0400"],
         _ => ["01-20-2014", "2014-01-20", r"\+300", "-0500"],
     };
-    let text = text.replace("MDY", month_first).replace("YMD", year_first).replace("BIAS", bias).replace("OFFSET", offset);
+    let text =
+        text.replace("MDY", month_first).replace("YMD", year_first).replace("BIAS", bias).replace("OFFSET", offset);
     Regex::new(&text).unwrap()
 }
 
@@ -33,11 +34,18 @@ fn another_projects_reader_agrees_on_every_record() {
             let (theirs, _) = parser::parse_content(&text, log.file_name(), bytes.len().try_into().unwrap());
             assert_eq!(theirs.parser_selection.parser, ParserKind::Ccm, "{run} {path}");
             assert_eq!(theirs.parse_errors, 0, "{run} {path}");
-            let told = ours.iter().map(|record| (record.text.as_str(), record.component.as_str(), record.thread, record.file.as_str()));
+            let told = ours
+                .iter()
+                .map(|record| (record.text.as_str(), record.component.as_str(), record.thread, record.file.as_str()));
             let heard = theirs.entries.iter().map(|entry| {
                 assert_eq!(entry.format, LogFormat::Ccm, "{run} {path}: {}", entry.message);
                 let (component, file) = (entry.component.as_deref(), entry.source_file.as_deref());
-                (entry.message.as_str(), component.unwrap_or_default(), entry.thread.unwrap_or_default(), file.unwrap_or_default())
+                (
+                    entry.message.as_str(),
+                    component.unwrap_or_default(),
+                    entry.thread.unwrap_or_default(),
+                    file.unwrap_or_default(),
+                )
             });
             assert!(told.eq(heard), "{run} {path}: {} records and {}", ours.len(), theirs.entries.len());
             read += ours.len();
@@ -52,7 +60,8 @@ fn the_strict_parser_of_its_format_takes_every_log() {
         let truth = output.json("truth.json");
         let mut formats = Vec::new();
         for (path, log, bytes) in output.logs() {
-            let records = cmsim_logs::check(log.format(), bytes).unwrap_or_else(|error| panic!("{run} {path}: {error}"));
+            let records =
+                cmsim_logs::check(log.format(), bytes).unwrap_or_else(|error| panic!("{run} {path}: {error}"));
             assert!(records > 0, "{run} {path} is empty");
             // The trace of a database server is made of the calls when the run ends, not written as a log.
             if log != Log::Profiler {
@@ -63,7 +72,9 @@ fn the_strict_parser_of_its_format_takes_every_log() {
         formats.sort();
         formats.dedup();
         let agent = if run == "Windows 11" { Format::WindowsUpdateDecoded } else { Format::WindowsUpdateTabbed };
-        for format in [Format::CmTrace, Format::Server, agent, Format::W3c, Format::SoftwareDistribution, Format::ReportingEvents] {
+        for format in
+            [Format::CmTrace, Format::Server, agent, Format::W3c, Format::SoftwareDistribution, Format::ReportingEvents]
+        {
             assert!(formats.contains(&format), "{run} has no {format:?}");
         }
     }
@@ -77,7 +88,8 @@ fn cmtrace_files_are_made_of_whole_records() {
     for (run, output) in runs() {
         let end = pattern(end, run);
         for (path, _, bytes) in output.logs().filter(|(_, log, _)| log.format() == Format::CmTrace) {
-            let text = std::str::from_utf8(bytes).unwrap().strip_prefix('\u{FEFF}').unwrap_or_else(|| panic!("{run} {path}"));
+            let text =
+                std::str::from_utf8(bytes).unwrap().strip_prefix('\u{FEFF}').unwrap_or_else(|| panic!("{run} {path}"));
             let text = text.strip_suffix("\r\n").unwrap_or_else(|| panic!("{run} {path} ends in the middle"));
             for record in text.split("\r\n") {
                 assert!(record.starts_with("<![LOG[") && end.is_match(record), "{run} {path}: {record}");
@@ -97,14 +109,19 @@ fn other_files_have_their_own_shape() {
         (Format::WindowsUpdateTabbed, r"^YMD\t\d\d:\d\d:\d\d:\d{3}\t[ \d]{4}\t[ \da-f]{3,}\t\w+\t.+$"),
         (Format::WindowsUpdateDecoded, r"^2026/05/12 \d\d:\d\d:\d\d\.\d{7} \d+ +\d+ +\w+ +.+$"),
         (Format::SoftwareDistribution, r"^YMD \d\d:\d\d:\d\d\.\d{3} UTC\t\w+\t[\w.]+\t[\w.]+\t.*$"),
-        (Format::ReportingEvents, r"^\{[0-9A-F-]{36}\}\tYMD \d\d:\d\d:\d\d:\d{3}OFFSET\t\d+\t\d+\t\d+\t\{[0-9A-F-]{36}\}\t.+$"),
+        (
+            Format::ReportingEvents,
+            r"^\{[0-9A-F-]{36}\}\tYMD \d\d:\d\d:\d\d:\d{3}OFFSET\t\d+\t\d+\t\d+\t\{[0-9A-F-]{36}\}\t.+$",
+        ),
     ];
     for (run, output) in runs() {
         for (path, log, bytes) in output.logs() {
             let Some((_, shape)) = shapes.iter().find(|(format, _)| *format == log.format()) else { continue };
             let shape = pattern(shape, run);
             let text = decoded(log.format(), bytes);
-            for line in text.strip_suffix("\r\n").unwrap_or_else(|| panic!("{run} {path} ends in the middle")).split("\r\n") {
+            for line in
+                text.strip_suffix("\r\n").unwrap_or_else(|| panic!("{run} {path} ends in the middle")).split("\r\n")
+            {
                 let found = shape.captures(line).unwrap_or_else(|| panic!("{run} {path}: {line:?}"));
                 if log.format() == Format::Server {
                     assert_eq!(u32::from_str_radix(&found[2], 16).ok(), found[1].parse().ok(), "{run} {path}: {line}");
@@ -138,7 +155,13 @@ fn the_web_logs_count_what_the_wire_carried() {
             let rows = w3c::parse(bytes).unwrap();
             let told = rows.iter().map(|row| {
                 let query = if row.uri_query.is_empty() { String::new() } else { format!("?{}", row.uri_query) };
-                (row.method.clone(), format!("{}{query}", row.uri_stem), row.status.unwrap(), row.bytes_received.unwrap(), row.bytes_sent.unwrap())
+                (
+                    row.method.clone(),
+                    format!("{}{query}", row.uri_stem),
+                    row.status.unwrap(),
+                    row.bytes_received.unwrap(),
+                    row.bytes_sent.unwrap(),
+                )
             });
             let seen: Vec<_> = exchanges.iter().filter_map(|exchange| wire(exchange, server)).collect();
             assert_eq!(told.collect::<Vec<_>>(), seen, "{run} {path}");
@@ -160,7 +183,8 @@ fn wire(exchange: &Value, server: &str) -> Option<(String, String, u16, u64, u64
     }
     let head = |first: String, of: &Value| {
         let headers = of["headers"].as_array().unwrap().iter();
-        let lines: usize = headers.map(|header| format!("{}: {}\r\n", text(&header["name"]), text(&header["value"])).len()).sum();
+        let lines: usize =
+            headers.map(|header| format!("{}: {}\r\n", text(&header["name"]), text(&header["value"])).len()).sum();
         u64::try_from(first.len() + lines + "\r\n".len()).unwrap() + size(&of["bodySize"])
     };
     let (method, status) = (text(&request["method"]), size(&response["status"]));

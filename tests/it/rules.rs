@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use cmsim_catalog::{Entity, Kind};
 use cmsim_logs::Log;
-use cmsim_sim::journal::Event;
 use cmsim_sim::TimeZone;
+use cmsim_sim::journal::Event;
 use cmsim_stage::{Action, NetworkKind, Settings, Stage};
 use cmsim_wire::profile::Profile;
 use cmsim_world::Host;
@@ -50,7 +50,8 @@ fn scan(change: impl FnOnce(&Stage, &Host)) -> Scanned {
 }
 
 async fn scanned(stage: &Stage) -> Scanned {
-    let query = "select lower(i.CI_UniqueID), c.Status from v_Update_ComplianceStatusAll c join v_UpdateInfo i using (CI_ID)";
+    let query =
+        "select lower(i.CI_UniqueID), c.Status from v_Update_ComplianceStatusAll c join v_UpdateInfo i using (CI_ID)";
     let rows = stage.query("site", query).await.unwrap();
     let states = rows.iter().map(|row| (row[0].as_str().unwrap().to_owned(), row[1].as_i64().unwrap())).collect();
     let found = stage.journal().with_entries(|entries| {
@@ -83,7 +84,8 @@ fn updates(stage: &Stage, picks: impl Fn(&Entity) -> bool) -> Vec<String> {
     let entities = &stage.catalogue().entities;
     let part = |update: &Entity| entities.iter().any(|part| update.bundles.contains(&part.identity) && picks(part));
     let own = stage.catalogue().deployed().filter(|entity| entity.kind != Kind::BundleChild);
-    let mut ids: Vec<String> = own.filter(|update| picks(update) || part(update)).map(|update| update.identity.id.to_string()).collect();
+    let mut ids: Vec<String> =
+        own.filter(|update| picks(update) || part(update)).map(|update| update.identity.id.to_string()).collect();
     ids.sort();
     ids
 }
@@ -137,7 +139,8 @@ fn an_installed_package_decides_its_update() {
 fn without_a_prerequisite_less_is_evaluated() {
     let mut needing = Vec::new();
     let scanned = scan(|stage, host| {
-        let condition = stage.catalogue().entities.iter().find(|entity| entity.title == ".NET Framework 4 Client Profile").unwrap();
+        let condition =
+            stage.catalogue().entities.iter().find(|entity| entity.title == ".NET Framework 4 Client Profile").unwrap();
         let id = condition.identity.id;
         needing = updates(stage, |entity| entity.prerequisites.iter().any(|clause| clause.any_of == [id]));
         host.registry().set(r"HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Client", "Install", 0_u32).unwrap();

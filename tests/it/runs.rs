@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cmsim_guide::Evidence;
 use cmsim_logs::{Entry, Log};
@@ -16,6 +16,13 @@ use sqlx::{ConnectOptions as _, Row as _};
 pub(crate) const HEALTHY: &str = "guide/healthy-scan.toml";
 pub(crate) const RESCAN: &str = "guide/rescan-new-version.toml";
 pub(crate) const WINDOWS_11: &str = "field/healthy-scan-windows-11.toml";
+
+/// Held by a test that keeps every processor busy, and by those whose real time must not be taken from them.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed has not left anything behind.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A finished scenario and everything it wrote.
 pub(crate) struct Run {

@@ -12,7 +12,19 @@ struct Served(Child);
 impl Served {
     fn start(folder: &Path) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_cmsim"))
-            .args(["serve", "--mp-port", "0", "--wsus-port", "0", "--wsus-tls-port", "0", "--out", "served", "--ready-file", "ready"])
+            .args([
+                "serve",
+                "--mp-port",
+                "0",
+                "--wsus-port",
+                "0",
+                "--wsus-tls-port",
+                "0",
+                "--out",
+                "served",
+                "--ready-file",
+                "ready",
+            ])
             .current_dir(folder)
             .stdout(std::fs::File::create(folder.join("endpoints")).unwrap())
             .stderr(Stdio::null())

@@ -24,6 +24,7 @@ const REQUEST_COLUMNS: [&str; 3] = ["sc-bytes", "cs-bytes", "time-taken"];
 
 #[test]
 fn sockets_leave_the_same_records_in_the_same_order() {
+    let _alone = runs::alone();
     let scenario = runs::scenario(runs::HEALTHY);
     let out = tempfile::tempdir().unwrap();
     let settings = Settings { transport: Transport::Tcp, ..runs::settings(out.path()) };
@@ -65,7 +66,8 @@ fn describe(entry: &Entry) -> String {
 /// The rows of a request log by column, without date, time and the columns that may differ.
 fn request_rows(text: &str) -> Vec<String> {
     let fields = text.lines().find_map(|line| line.strip_prefix("#Fields: ")).unwrap();
-    let kept: Vec<bool> = fields.split(' ').map(|name| !["date", "time"].contains(&name) && !REQUEST_COLUMNS.contains(&name)).collect();
+    let kept: Vec<bool> =
+        fields.split(' ').map(|name| !["date", "time"].contains(&name) && !REQUEST_COLUMNS.contains(&name)).collect();
     let row = |line: &str| {
         let columns = line.split(' ').zip(&kept).filter(|(_, kept)| **kept).map(|(column, _)| column);
         columns.collect::<Vec<_>>().join(" ")

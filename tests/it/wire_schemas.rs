@@ -61,8 +61,9 @@ fn windows_7_calls_validate_against_the_published_schemas() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let mut bodies: Vec<(PathBuf, Vec<PathBuf>)> =
-        ["wusp-client.xsd", "wusp-simpleauth.xsd", "wusp-reporting.xsd"].map(|name| (Path::new(&schemas).join(name), Vec::new())).into();
+    let mut bodies: Vec<(PathBuf, Vec<PathBuf>)> = ["wusp-client.xsd", "wusp-simpleauth.xsd", "wusp-reporting.xsd"]
+        .map(|name| (Path::new(&schemas).join(name), Vec::new()))
+        .into();
     for (run, output) in [("first", healthy()), ("later", rescan())] {
         for (number, call) in calls(output).iter().enumerate() {
             for (direction, envelope) in [("request", Some(&call.request)), ("response", call.response.as_ref())] {
@@ -76,7 +77,8 @@ fn windows_7_calls_validate_against_the_published_schemas() {
     }
     for (schema, files) in &bodies {
         assert!(!files.is_empty());
-        let checked = Command::new("xmllint").args(["--nonet", "--noout", "--huge", "--schema"]).arg(schema).args(files).output();
+        let checked =
+            Command::new("xmllint").args(["--nonet", "--noout", "--huge", "--schema"]).arg(schema).args(files).output();
         let checked = checked.expect("xmllint is needed when CMSIM_WUSP_SCHEMAS is set");
         let told = String::from_utf8_lossy(&checked.stderr).into_owned();
         let wrong: Vec<&str> = told.lines().filter(|line| !line.ends_with(" validates")).collect();
@@ -87,7 +89,10 @@ fn windows_7_calls_validate_against_the_published_schemas() {
 /// The element inside the SOAP body as a document of its own, and the place of its schema.
 fn payload(envelope: &str) -> (usize, String) {
     let document = Document::parse(envelope).unwrap();
-    let body = document.root_element().children().find(|node| node.has_tag_name(("http://schemas.xmlsoap.org/soap/envelope/", "Body")));
+    let body = document
+        .root_element()
+        .children()
+        .find(|node| node.has_tag_name(("http://schemas.xmlsoap.org/soap/envelope/", "Body")));
     let inner = body.unwrap().first_element_child().unwrap();
     let schema = match inner.tag_name().namespace().unwrap().rsplit('/').next().unwrap() {
         "ClientWebService" => 0,
@@ -139,7 +144,13 @@ fn without_category_filter(mut elements: BTreeSet<String>) -> BTreeSet<String> {
 #[test]
 fn windows_11_requests_have_the_elements_of_a_recorded_scan() {
     let calls = calls(windows_11());
-    for name in ["001-GetConfig", "002-GetAuthorizationCookie", "003-GetCookie", "004-RegisterComputer", "010-GetExtendedUpdateInfo"] {
+    for name in [
+        "001-GetConfig",
+        "002-GetAuthorizationCookie",
+        "003-GetCookie",
+        "004-RegisterComputer",
+        "010-GetExtendedUpdateInfo",
+    ] {
         let operation = &name[4..];
         let of: Vec<&Call> = calls.iter().filter(|call| call.operation == operation).collect();
         assert!(!of.is_empty(), "{operation}");
@@ -154,7 +165,8 @@ fn windows_11_requests_have_the_elements_of_a_recorded_scan() {
     // The recorded rounds had no leaves in store yet.
     let parameters = "s:Envelope/s:Body/SyncUpdates/parameters";
     let store = ["", "/int"].map(|end| format!("{parameters}/OtherCachedUpdateIDs{end}"));
-    let mut expected = without_category_filter(recorded(&["006-SyncUpdates", "007-SyncUpdates", "008-SyncUpdates"], "request"));
+    let mut expected =
+        without_category_filter(recorded(&["006-SyncUpdates", "007-SyncUpdates", "008-SyncUpdates"], "request"));
     expected.extend(store);
     assert!(software.len() >= 3, "{}", software.len());
     let told: BTreeSet<String> = software.iter().flat_map(|call| inventory(&call.request)).collect();

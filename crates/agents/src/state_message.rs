@@ -113,7 +113,8 @@ fn send_unsent(recorded: &[(u32, String)], cx: &mut Context<'_>) -> bool {
     let places: BTreeMap<(u32, &str), usize> =
         recorded.iter().enumerate().map(|(place, (kind, id))| ((*kind, id.as_str()), place)).collect();
     unsent.sort_by_cached_key(|row| {
-        let topic = (settings::number(row, "TopicType").unwrap_or(0), settings::text(row, "TopicId").unwrap_or_default());
+        let topic =
+            (settings::number(row, "TopicType").unwrap_or(0), settings::text(row, "TopicId").unwrap_or_default());
         (settings::text(row, "MessageTime").map(str::to_owned), places.get(&topic).copied())
     });
     let mut serial = cx

@@ -101,9 +101,12 @@ fn starts(records: &[Record]) -> Vec<usize> {
     let needed = |&(&from, until): &(&usize, usize)| {
         let told = &records[from..until];
         // A request for a whole update source begins without a word of policy: from its processing on, the records are its own.
-        let mut processed = (0..told.len()).filter(|&place| is(processing, &processing.text, &told[place], &none).is_some());
+        let mut processed =
+            (0..told.len()).filter(|&place| is(processing, &processing.text, &told[place], &none).is_some());
         let own = processed.nth(1).unwrap_or(told.len());
-        !told[..own].iter().any(|record| needless().iter().any(|text| text.matches(&record.entry.text, &none).is_some()))
+        !told[..own]
+            .iter()
+            .any(|record| needless().iter().any(|text| text.matches(&record.entry.text, &none).is_some()))
     };
     let scans: Vec<usize> = asked.iter().zip(ends).filter(needed).map(|(&from, _)| from).collect();
     if scans.is_empty() { asked } else { scans }

@@ -93,7 +93,12 @@ pub(crate) async fn susdb(
     Ok(susdb)
 }
 
-fn update_point(settings: &Settings, world: &Surroundings, host: &Host, susdb: Susdb) -> Result<WsusServer, StageError> {
+fn update_point(
+    settings: &Settings,
+    world: &Surroundings,
+    host: &Host,
+    susdb: Susdb,
+) -> Result<WsusServer, StageError> {
     let failed = || format!("cannot sign the self-update files of {}", host.name());
     let signer = world.code_signer().map_err(StageError::part(failed()))?;
     let page = match settings.profile.wua {

@@ -1,6 +1,8 @@
 //! The same state set directly and by changes leaves the same machines behind, byte for byte: components do not see who
 //! set what.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

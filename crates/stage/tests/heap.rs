@@ -4,6 +4,8 @@
 //! the same seed, so every random stream of a client is the same, and the heap draws latencies from the same streams as
 //! the network: no field is masked, even the times inside the bodies are equal.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -169,7 +171,10 @@ fn a_thousand_clients_on_a_heap_say_what_detailed_ones_say() {
     }
     // The others have no twin; they go all the way too.
     let least = &detailed["CLIENT1"];
-    assert!(least.operations["SyncUpdates"] > 3 && least.state_messages.len() > 100, "a scan to the last leaf, with its states");
+    assert!(
+        least.operations["SyncUpdates"] > 3 && least.state_messages.len() > 100,
+        "a scan to the last leaf, with its states"
+    );
     for (client, said) in &heap {
         assert!(reached(said, least), "{client} did not go all the way");
     }

@@ -1,5 +1,7 @@
 //! A world in which nothing can happen any more ends at once and says who waits for what.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
 use std::time::Duration;
 
 use cmsim_sim::{Clock, SimTime, Stalled, TimeZone};
@@ -27,7 +29,8 @@ fn wait_in_vain(with_servers: bool) -> Stalled {
         loop {
             let length = stage.journal().len();
             stage.journal().longer_than(length).await;
-            let of_client = |entries: &[cmsim_sim::journal::Entry]| entries.iter().any(|entry| &*entry.host == "CLIENT1");
+            let of_client =
+                |entries: &[cmsim_sim::journal::Entry]| entries.iter().any(|entry| &*entry.host == "CLIENT1");
             if stage.journal().with_entries(of_client) {
                 return;
             }

@@ -1,6 +1,7 @@
 //! The devices of the driver pass, read from WMI as Plug and Play lists them.
 
 use cmsim_wire::ccm::cim_time;
+use cmsim_wire::profile::WuaGeneration;
 use cmsim_wire::wusp::sync_updates::{Device, DriverVersion, ExtensionDriver, InstalledDriver};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -26,6 +27,8 @@ const NO_DATE: &str = "0001-01-01T00:00:00Z";
 
 /// Every device that Plug and Play knows, with its driver.
 pub(super) fn devices(machine: &dyn Machine) -> Vec<Device> {
+    // The specification of the protocol does not know the mark; only agents of the later generation send it (capture).
+    let marks = machine.profile().wua == WuaGeneration::Wua10;
     let read = |class| machine.wmi(CIMV2, class).unwrap_or_default();
     let drivers = read("Win32_PnPSignedDriver");
     let of_device = |row: &WmiInstance| {
@@ -38,7 +41,7 @@ pub(super) fn devices(machine: &dyn Machine) -> Vec<Device> {
             let (hardware_ids, compatible_ids) = (list(row, "HardwareID"), list(row, "CompatibleID"));
             let (extensions, base): (Vec<_>, Vec<_>) = of_device(row).partition(|driver| is_extension(driver));
             Device {
-                installed_driver: Some(installed(base.first().copied(), &hardware_ids, &compatible_ids)),
+                installed_driver: Some(installed(base.first().copied(), &hardware_ids, &compatible_ids, marks)),
                 extension_drivers: extensions.into_iter().map(extension).collect(),
                 // A printer driver is no device Plug and Play has found (capture).
                 device_flags: (settings::text(row, "PNPClass") == Some("Printer")).then_some(1),
@@ -96,7 +99,7 @@ fn rank(matched: &str, hardware: &[String], compatible: &[String]) -> i32 {
     }
 }
 
-fn installed(driver: Option<&WmiInstance>, hardware: &[String], compatible: &[String]) -> InstalledDriver {
+fn installed(driver: Option<&WmiInstance>, hardware: &[String], compatible: &[String], marks: bool) -> InstalledDriver {
     let nothing = WmiInstance::new();
     let row = driver.unwrap_or(&nothing);
     let matching_id = text(row, "HardWareID");
@@ -112,7 +115,7 @@ fn installed(driver: Option<&WmiInstance>, hardware: &[String], compatible: &[St
         model: of_printer("DeviceName"),
         matching_computer_hwid: None,
         rank,
-        is_generic: settings::text(row, "InfName").is_some_and(|name| GENERIC.contains(&name)),
+        is_generic: marks && settings::text(row, "InfName").is_some_and(|name| GENERIC.contains(&name)),
         matching_id,
     }
 }
@@ -130,6 +133,8 @@ fn extension(driver: &WmiInstance) -> ExtensionDriver {
 
 #[cfg(test)]
 mod tests {
+    use cmsim_wire::profile::Profile;
+
     use super::*;
     use crate::framework::instance;
     use crate::testing::TestMachine;
@@ -142,6 +147,7 @@ mod tests {
     #[test]
     fn devices_have_the_drivers_that_plug_and_play_gave_them() {
         let mut machine = TestMachine::new();
+        machine.profile = Profile::windows_11();
         for (device, class, hardware, compatible) in [
             ("A", "HIDClass", vec![r"USB\VID_1"], vec![r"USB\A", r"USB\Class_03"]),
             ("B", "Printer", vec!["{084f01fa-e634-4d77-83ee-074817c03581}"], vec![]),
@@ -188,6 +194,8 @@ mod tests {
             (driver(3).matching_id.as_deref(), driver(3).rank, driver(3).date.to_string().as_str()),
             (None, -1, NO_DATE)
         );
+        machine.profile = Profile::windows_7();
+        assert!(!devices(&machine)[0].installed_driver.as_ref().unwrap().is_generic, "earlier agents mark none");
         assert_eq!(computer_ids(&machine), [uuid::uuid!("458ab48b-acb9-5863-b5a8-d2c32f0d3e6f")]);
     }
 }

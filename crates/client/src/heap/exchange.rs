@@ -83,12 +83,12 @@ impl Exchange {
         now: SimTime,
         connections: &mut Connections,
         world: &World<'_, S>,
-    ) -> Result<Step, (HttpCall, TransportFailure)> {
+    ) -> Result<Step, Box<(HttpCall, TransportFailure)>> {
         let Ok(url) = call.url.parse::<Url>() else {
-            return Err((call, TransportFailure::NameNotResolved));
+            return Err(Box::new((call, TransportFailure::NameNotResolved)));
         };
         if url.is_secure() {
-            return Err((call, TlsFailure::Other.into()));
+            return Err(Box::new((call, TlsFailure::Other.into())));
         }
         let exchange = Self { agent, life, call, url };
         if let Some(passage) = connections.take(&exchange, now) {

@@ -264,7 +264,8 @@ impl Machine {
                 let begun = Exchange::begin(agent, life, call, self.host.name(), now, &mut self.connections, world);
                 match begun {
                     Ok(step) => world.queue.push(now, self.number, What::Exchange(Box::new(step))),
-                    Err((call, failure)) => {
+                    Err(refused) => {
+                        let (call, failure) = *refused;
                         let outcome = HttpOutcome::Failed(failure);
                         self.receive(agent, Input::Http { call: call.id, outcome }, now, world.queue);
                     }
