@@ -14,13 +14,16 @@ use crate::runs;
 const MAY_DIFFER: [(&str, &str); 5] = [
     ("a CIM time", r"\d{14}\.\d{6}[+-]\d{3}"),
     ("a date with time", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.:]\d+)?"),
-    ("the minute in the query of wuident.cab", r"/selfupdate/wuident\.cab 14012017\d\d"),
+    ("the minute in the query of wuident.cab", r"/selfupdate/wuident\.cab 14012\d{5}"),
     ("the hash of a policy that holds its own start time", r"SHA256:[0-9A-F]{64}"),
     ("the compressed size of a body that holds a time", r"\b\d+ bytes\b"),
 ];
 
 /// Columns of a request log that depend on real time, or on compressed bodies that hold times.
 const REQUEST_COLUMNS: [&str; 3] = ["sc-bytes", "cs-bytes", "time-taken"];
+
+/// Rows that depend on how fast real time passes: whether an idle connection lived until its time-out or was used again.
+const IDLE_CONNECTION: &str = "Timer_ConnectionIdle";
 
 #[test]
 fn sockets_leave_the_same_records_in_the_same_order() {
@@ -53,9 +56,10 @@ fn logs(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<String>> {
             Some(Format::W3c) => request_rows(&String::from_utf8_lossy(bytes)),
             _ => reading.entries.iter().map(describe).collect(),
         };
-        (path.clone(), records.iter().map(|record| mask(record, &masks)).collect())
+        let lasting = records.iter().filter(|record| !record.contains(IDLE_CONNECTION));
+        (path.clone(), lasting.map(|record| mask(record, &masks)).collect::<Vec<_>>())
     };
-    files.iter().filter(|(path, _)| is_log(path)).map(read).collect()
+    files.iter().filter(|(path, _)| is_log(path)).map(read).filter(|(_, records)| !records.is_empty()).collect()
 }
 
 fn describe(entry: &Entry) -> String {
