@@ -153,15 +153,22 @@ impl Writer {
 /// Appends `text` as element text: `<`, `>` and `&` become references, quotes stay. A carriage return becomes a
 /// reference because a parser would turn it into a line feed.
 pub fn escape_text(text: &str, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '\r' => out.push_str("&#xD;"),
-            other => out.push(legal(other)),
+    let mut rest = text;
+    // Most texts are long runs of what stays; 0xEF begins the two that follow U+FFFD, which XML has not.
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xEF | 0..=8 | 11..=31)) {
+        let (run, marked) = rest.split_at(at);
+        out.push_str(run);
+        let mut characters = marked.chars();
+        match characters.next() {
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('&') => out.push_str("&amp;"),
+            Some('\r') => out.push_str("&#xD;"),
+            other => out.extend(other.map(legal)),
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
 }
 
 /// Appends `text` as an attribute value in double quotes; tabs and line ends become references because a parser
