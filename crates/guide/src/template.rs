@@ -93,7 +93,7 @@ impl Form {
             Self::BracedGuid => "{00000000-0000-0000-0000-000000000001}",
             Self::Guid => "00000000-0000-0000-0000-000000000001",
             Self::Number => "0",
-            Self::Site => "XXX",
+            Self::Site => "ABC",
             Self::Host | Self::Word | Self::Text => "x",
             Self::Url => "http://x",
             Self::Xml => "<x/>",

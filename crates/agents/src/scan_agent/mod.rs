@@ -1,6 +1,7 @@
 //! Scan Agent: decides that a scan runs, of which source, against which server (ScanAgent.log).
 
 mod failover;
+mod first_scan;
 mod history;
 mod job;
 
@@ -14,15 +15,12 @@ use uuid::Uuid;
 
 pub use failover::Affinity;
 use failover::{Rules, Verdict};
+use first_scan::FIRST_SCAN;
 use job::{JOBS, NAMESPACE, ScanJob, Stage};
 
 use crate::framework::{Agent, AgentId, Context, Input, Location, Message, ScheduleId, SourceKey, braced, instance};
 use crate::settings::{self, SoftwareUpdates, UpdateSourcePolicy};
 
-/// The first scan comes at a random moment within two hours after the policy (docs).
-const FIRST_SCAN_WINDOW_S: u64 = 7200;
-/// The timer of that moment.
-const FIRST_SCAN: &str = "first scan";
 /// `CCM_E_UPDATES_SCAN_RETRY_PENDING`: what a requester hears while a failed scan waits for its repetition (docs).
 const SCAN_RETRY_PENDING: HResult = HResult(0x87D0_0631);
 
@@ -101,43 +99,6 @@ impl ScanAgent {
         let served = |id: Uuid| self.jobs.values().any(|job| job.source.id == id);
         if policies.iter().any(|policy| !served(policy.id) && history::last_scan(policy.id, cx).is_none()) {
             Self::plan_first_scan(cx);
-        }
-    }
-
-    /// Policy for a source arrived or changed. A source never scanned gets its first scan at a random moment.
-    fn policy_changed(class: &str, key: &str, cx: &mut Context<'_>) {
-        cx.info(Docs, "cscanagent.cpp:1204", "Inside CScanAgent::Notify()");
-        if class != "CCM_UpdateSource" {
-            return;
-        }
-        cx.info(
-            Docs,
-            "cscanagent.cpp:1236",
-            "CScanAgent::OnPolicyChange- Policy InstanceModificationEvent notification received",
-        );
-        cx.info(
-            Field,
-            "cscanagent.cpp:1178",
-            format!("*****Policy Change notification received for ToolUniqueID={key}"),
-        );
-        let id: Option<Uuid> = key.parse().ok();
-        if id.is_some_and(|id| history::last_scan(id, cx).is_none()) {
-            Self::plan_first_scan(cx);
-        }
-    }
-
-    fn plan_first_scan(cx: &mut Context<'_>) {
-        let after = Duration::from_secs(1 + cx.machine.random(FIRST_SCAN_WINDOW_S - 1));
-        cx.timer(FIRST_SCAN, after, "the random moment of the first scan");
-    }
-
-    /// The random moment is for sources nobody asked to scan: once every source has a job or was scanned, whatever the
-    /// reason, there is nothing left for it to do (inferred; the documents only say when it comes if nothing else does).
-    fn forget_first_scan_if_moot(&self, cx: &mut Context<'_>) {
-        let policies = UpdateSourcePolicy::all(cx.machine);
-        let served = |id: Uuid| self.jobs.values().any(|job| job.source.id == id);
-        if policies.iter().all(|policy| served(policy.id) || history::last_scan(policy.id, cx).is_some()) {
-            cx.cancel(FIRST_SCAN);
         }
     }
 
